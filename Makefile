@@ -1,0 +1,13 @@
+# Aliases only; the build is CMake's (see docs/HACKING.md).
+.PHONY: all check dev asan tsan clang fuzz release tidy format clean
+all: release
+dev asan tsan clang fuzz release:
+	cmake --preset $@ && cmake --build --preset $@
+check:
+	./check
+tidy:
+	tool/tidy
+format:
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i
+clean:
+	rm -rf build

@@ -1,0 +1,28 @@
+// Where a milter socket is: unix:PATH, local:PATH, inet:PORT@HOST, inet6:PORT@[ADDR]. Parsed once, printed the
+// same; never resolves a name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+namespace milter::wire {
+
+struct endpoint {
+    enum class kind { unix_socket, inet, inet6 };
+
+    kind family = kind::inet;
+    std::string path;       // unix_socket: 1 to 107 bytes
+    std::uint16_t port = 0; // inet, inet6; 0 = any
+    std::string host;       // a name, or an address without brackets; "" = all addresses
+
+    // The error is a text for the operator that quotes the input.
+    static tl::expected<endpoint, std::string> parse(std::string_view text);
+    // "unix:PATH", "inet:PORT@HOST", "inet:PORT@[A.B.C.D]", "inet6:PORT@[ADDR]", "inet:PORT".
+    std::string text() const;
+    friend bool operator==(endpoint const&, endpoint const&) = default;
+};
+
+} // namespace milter::wire
