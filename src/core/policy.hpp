@@ -1,0 +1,56 @@
+// What a session is run by: the children in order and the rules of the chain, as plain immutable values.
+// core owns this type and config builds one; nothing here is text that still has to be understood.
+#pragma once
+
+#include "wire/endpoint.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace milter::core {
+
+using std::chrono::milliseconds;
+
+// What the failure of a child costs the mail (chain P50).
+enum class fallback { accept, reject, temp_fail, discard, shutdown, quarantine };
+
+// Whose native rules a chain follows (chain III).
+enum class mta_kind { automatic, postfix, sendmail, generic };
+
+struct child_policy {
+    std::string name;
+    wire::endpoint where;
+    fallback on_failure = fallback::accept;
+    bool evaluation_mode = false; // asked, logged, never heard
+    milliseconds connection_timeout{297'000};
+    milliseconds writing_timeout{7'000};
+    milliseconds reading_timeout{7'000};          // one reply, except at the end of the message
+    milliseconds end_of_message_timeout{297'000}; // from the end of the message to the decision
+    bool early_feed = true;                       // chain V.3
+};
+
+// What a peer can make a session hold (chain P66). 0 = no limit where said.
+struct limits {
+    std::uint64_t max_message_size = 0; // bytes of body; 0 = none
+    std::size_t max_headers = 10'000;
+    std::size_t max_header_size = 64 * 1024; // bytes of name and value
+    std::size_t max_recipients = 100'000;
+    std::size_t max_edits = 10'000; // of one child at one message
+};
+
+struct policy {
+    std::vector<child_policy> children; // the enabled ones, in order
+    mta_kind mta = mta_kind::automatic;
+    fallback on_no_child_left = fallback::accept; // manager.fallback_status
+    milliseconds negotiation_timeout{5'000};      // all children together (chain P8)
+    milliseconds command_timeout{0};              // the chain, one event; 0 = by profile (chain P53)
+    milliseconds end_of_message_timeout{290'000}; // the chain, at the end of the message
+    milliseconds progress_interval{5'000};        // chain P54
+    std::size_t chunk_size = 65'535;              // bytes of body a packet, to children
+    core::limits limits;
+};
+
+} // namespace milter::core

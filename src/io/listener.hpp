@@ -1,0 +1,60 @@
+// A listening socket of a milter endpoint: opens it (mode, group, stale unix sockets), accepts, hands
+// connected sockets on. Never reads from them.
+#pragma once
+
+#include "wire/endpoint.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <tl/expected.hpp>
+
+namespace milter::io {
+
+namespace asio = boost::asio;
+using stream_socket = asio::generic::stream_protocol::socket;
+
+struct listen_options {
+    std::uint32_t unix_mode = 0660;
+    std::string unix_group;   // "" = leave as created
+    bool remove_stale = true; // a unix socket file that is in the way
+    int backlog = 1024;
+};
+
+// A listening, non-blocking, close-on-exec descriptor owned by the caller; the error is a text for the
+// operator that quotes the endpoint. A port of 0 is chosen by the kernel (bound_port tells it).
+tl::expected<int, std::string> open_listener(wire::endpoint const& where, listen_options const& options);
+// The port that a descriptor of inet or inet6 is bound to; 0 for unix sockets.
+std::uint16_t bound_port(int descriptor);
+
+// Accepts on one io_context. Several may share a listening socket (each on its own dup).
+class listener {
+public:
+    using on_accept = std::function<void(stream_socket)>;
+    // Why accepting has paused (descriptors used up), for the log.
+    using on_trouble = std::function<void(std::string const&)>;
+
+    // Takes over the descriptor.
+    listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble);
+    // Begins; ends with stop() or the destruction.
+    void start();
+    void stop();
+
+private:
+    void wait();
+    void accept_all();
+
+    asio::io_context& context_;
+    asio::posix::stream_descriptor descriptor_;
+    asio::steady_timer pause_;
+    on_accept accepted_;
+    on_trouble trouble_;
+    bool stopped_ = false;
+};
+
+} // namespace milter::io
