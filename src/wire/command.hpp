@@ -1,5 +1,6 @@
 // What an MTA says to a filter (protocol 2.1, 4, 5): one small struct a command, decode and encode side by
-// side. All strings are views of bytes without a charset: of the frame when decoded, of the caller's when encoded.
+// side. All strings are views of bytes without a charset: of the frame when decoded, of the caller's when
+// encoded.
 #pragma once
 
 #include "wire/error.hpp"
@@ -33,7 +34,7 @@ public:
 private:
     std::string_view bytes_;
 };
-// Appends one string and its NUL to the bytes of a `strings`.
+// Appends one string (up to its first NUL) and its NUL to the bytes of a `strings`.
 void append_string(std::string& bytes, std::string_view one);
 
 struct negotiate { // O: the MTA's offer
@@ -136,14 +137,19 @@ struct unknown { // U: a command line that the MTA does not know
 using command = std::variant<negotiate, macros, connect, helo, mail, rcpt, data, header, end_of_headers, body,
                              end_of_message, abort, quit, quit_new_connection, unknown>;
 
-// Strict where a libmilter would close the connection (missing NUL, short connect), lenient where it would not:
-// surplus after a negotiate, payload of end_of_message, payload on commands that have none (ignored).
+// Strict where a libmilter would close the connection (missing NUL, short connect, empty body), lenient where
+// it would not: payload of end_of_message is kept; bytes behind the last field, payload on commands that have
+// none, and a last macro name without a value are left out (oddity tells).
 tl::expected<command, error> decode_command(frame const& packet);
+// What decode_command left out of a packet that it accepts: unexpected_data, odd_macro, or nothing. For the
+// log.
+std::optional<error> oddity(frame const& packet);
 
-// Appends the whole packet, length included.
+// Appends the whole packet, length included. A string ends at its first NUL; an empty body appends nothing.
 void encode(std::string& out, command const& what);
 
-// "connect", "end-of-message", ...: the word used in logs for a command's letter; "unknown-letter" for others.
+// "connect", "end-of-message", ...: the word used in logs for a command's letter; "unknown-letter" for
+// others.
 std::string_view command_name(char code);
 
 // The letters of commands that a filter answers with exactly one decision (unless agreed otherwise).

@@ -1,5 +1,5 @@
-// Where a milter socket is: unix:PATH, local:PATH, inet:PORT@HOST, inet6:PORT@[ADDR]. Parsed once, printed the
-// same; never resolves a name.
+// Where a milter socket is: unix:PATH, local:PATH, inet:PORT@HOST, inet6:PORT@[ADDR]. Parsed once, printed
+// the same; never resolves a name.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,8 @@ struct endpoint {
     static tl::expected<endpoint, std::string> parse(std::string_view text);
     // "unix:PATH", "inet:PORT@HOST", "inet:PORT@[A.B.C.D]", "inet6:PORT@[ADDR]", "inet:PORT".
     std::string text() const;
+    // What to tell the operator when `host` cannot be resolved; reason: gai_strerror's text.
+    std::string unresolved(std::string_view reason) const;
     friend bool operator==(endpoint const&, endpoint const&) = default;
 };
 

@@ -49,7 +49,9 @@ enum class action : std::uint32_t {
     set_macro_lists = 0x100,
 };
 using actions = flags<action>;
-constexpr actions operator|(action a, action b) { return actions(a) | actions(b); }
+constexpr actions operator|(action a, action b) {
+    return actions(a) | actions(b);
+}
 inline constexpr actions all_actions{0x1FF};
 
 // Which events are sent, which are answered, what else is understood.
@@ -77,7 +79,9 @@ enum class step : std::uint32_t {
     leading_space = 0x00100000,
 };
 using steps = flags<step>;
-constexpr steps operator|(step a, step b) { return steps(a) | steps(b); }
+constexpr steps operator|(step a, step b) {
+    return steps(a) | steps(b);
+}
 
 inline constexpr steps all_steps{0x1FFFFF};
 // Bits that sendmail's optional builds use to negotiate the packet size (protocol 2.4).

@@ -117,13 +117,15 @@ struct quarantine { // q
     friend bool operator==(quarantine const&, quarantine const&) = default;
 };
 
-using reply = std::variant<negotiated, decision, reply_code, progress, add_header, insert_header, change_header,
-                           replace_body, add_recipient, add_recipient_with_args, delete_recipient, change_sender,
-                           quarantine>;
+using reply = std::variant<negotiated, decision, reply_code, progress, add_header, insert_header,
+                           change_header, replace_body, add_recipient, add_recipient_with_args,
+                           delete_recipient, change_sender, quarantine>;
 
-// Surplus payload on a bare letter is tolerated (protocol 20.7).
+// Surplus payload on a bare letter is tolerated (protocol 20.7), behind a string it is not: neither MTA would
+// apply that edit. A reply_code takes any text, with or without its NUL: its first digit still says what the
+// filter wants (protocol 9).
 tl::expected<reply, error> decode_reply(frame const& packet);
-// Appends the whole packet, length included.
+// Appends the whole packet, length included. A string ends at its first NUL.
 void encode(std::string& out, reply const& what);
 
 // "continue", "add-header", ...: the word used in logs for a reply's letter; "unknown-letter" for others.
