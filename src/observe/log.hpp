@@ -61,7 +61,7 @@ struct log_settings {
     std::string syslog_facility = "mail";
     std::string syslog_ident = "milter-manager";
     std::string syslog_path = "/dev/log"; // the datagram socket of the system's log
-    std::optional<levels> syslog; // what goes there; nothing = what `console` is when the log is opened
+    std::optional<levels> syslog = {}; // what goes there; nothing = what `console` is when the log is opened
 };
 
 // Safe to use from several threads. Never throws and never blocks on a full syslog socket for long.

@@ -106,7 +106,7 @@ bool syslog_socket::deliver(level at, std::string_view text) {
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (socket_ < 0 && !open()) return false;
         if (::send(socket_, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return true;
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EMSGSIZE) return false;
+        if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE) return false;
         close();
     }
     return false;
