@@ -1,0 +1,55 @@
+"""milter-manager between an MTA and its milters: a configuration directory, the process, its endpoint.
+
+The program is the one that MILTER_MANAGER names. Without it there is nothing to test, which is a failure.
+"""
+
+import contextlib
+import os
+import pathlib
+
+from support import scratch
+from support.ports import free_port
+from support.process import Process
+
+CONFIGURATION = """\
+manager.connection_spec = "inet:{port}@[127.0.0.1]"
+log.use_syslog = false
+"""
+
+CHILD = """\
+define_milter("{name}") do |milter|
+  milter.connection_spec = "{endpoint}"
+  milter.fallback_status = "temporary-failure"
+  milter.reading_timeout = {reading_timeout_s}
+end
+"""
+
+
+def program() -> pathlib.Path:
+    name = os.environ.get("MILTER_MANAGER")
+    if not name:
+        raise AssertionError("MILTER_MANAGER does not name the program to test")
+    path = pathlib.Path(name)
+    if not os.access(path, os.X_OK):
+        raise AssertionError(f"MILTER_MANAGER: no program at {path}")
+    return path
+
+
+@contextlib.contextmanager
+def running_manager(home: pathlib.Path, children: dict[str, str], more_configuration: str = ""):
+    """Children: their endpoints by name, in order. Yields the manager's endpoint, and checks that it ends well."""
+    path = program()
+    port = free_port()
+    etc = scratch.subdirectory(home, "etc")
+    text = CONFIGURATION.format(port=port) + more_configuration + "".join(
+        CHILD.format(name=name, endpoint=endpoint, reading_timeout_s=60) for name, endpoint in children.items())
+    scratch.write(etc / "milter-manager.conf", text)
+    process = Process("milter-manager", [path, "--config-dir", etc], home / "log")
+    try:
+        process.ready_when_port_accepts(port)
+        yield f"inet:{port}@[127.0.0.1]"
+        status = process.stop()
+        if status != 0:
+            raise AssertionError(f"milter-manager ended with status {status}\n{process.evidence()}")
+    finally:
+        process.kill()
