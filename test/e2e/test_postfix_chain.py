@@ -14,12 +14,9 @@ from support.chain import running_chain
 from support.comparison import difference
 from support.conversation import Run, mail, play, play_all
 from support.corpus import BIG_BODY_BYTES, OUTSIDE, RECIPIENTS, REFUSED_RECIPIENT, big_body, conversations, one
-from support.manager import running_manager
-from support.postfix import Postfix
-from support.tracer import traced
+from support.stage import MANAGED, NATIVE, running_mta
 
 RUNNING = contextlib.ExitStack()
-NATIVE, MANAGED = "native", "managed"
 
 
 def setUpModule():
@@ -42,25 +39,15 @@ def children() -> dict[str, str]:
 def run_of(kind: str) -> Run | Exception:
     """Plays the corpus once for each kind of chain; what went wrong then goes wrong in each test."""
     try:
-        own = scratch.subdirectory(home(), kind)
-        endpoints = traced(RUNNING, children(), kind)
-        if kind == MANAGED:
-            manager = running_manager(scratch.subdirectory(own, "manager"), endpoints)
-            with manager as endpoint:
-                return _run(own, list(traced(RUNNING, {"manager": endpoint}, kind).values()))
-        return _run(own, list(endpoints.values()))
+        with running_mta(kind, scratch.subdirectory(home(), kind), children()) as mta:
+            run = play_all(conversations(), mta)
+            signed = run.outcomes["clean mail"].deliveries
+            if signed:
+                again = one("signed mail comes back", mail(signed[0].content), source=OUTSIDE)
+                run.outcomes[again.name] = play(again, mta)
+            return run
     except Exception as failure:  # pylint: disable=broad-except
         return failure
-
-
-def _run(own, milters: list[str]) -> Run:
-    with Postfix(scratch.subdirectory(own, "postfix"), milters) as mta:
-        run = play_all(conversations(), mta)
-        signed = run.outcomes["clean mail"].deliveries
-        if signed:
-            again = one("signed mail comes back", mail(signed[0].content), source=OUTSIDE)
-            run.outcomes[again.name] = play(again, mta)
-        return run
 
 
 class Behaviour:

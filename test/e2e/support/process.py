@@ -27,7 +27,8 @@ class Process:
         self.name = name
         self.log = log
         who = {"user": user, "group": user, "extra_groups": []} if user else {}
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": str(log.parent)}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": str(log.parent),
+                       **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
                 [program, *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
