@@ -144,7 +144,7 @@ void line::flush() {
                               MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             sent_ += static_cast<std::size_t>(n);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (errno == EAGAIN) {
             wait_to_write();
             return;
         } else if (errno != EINTR) {
@@ -185,7 +185,7 @@ void line::read_some() {
         if (deliver()) wait_to_read();
         return;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         wait_to_read();
         return;
     }

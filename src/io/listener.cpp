@@ -164,7 +164,7 @@ void listener::accept_all() {
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+        if (errno == EAGAIN) break;
         trouble_(std::generic_category().message(errno));
         pause_.expires_after(pause_without_descriptors);
         pause_.async_wait([this](boost::system::error_code ec) {
