@@ -14,7 +14,7 @@ from support.chain import running_chain
 from support.comparison import difference
 from support.conversation import Run, mail, play, play_all
 from support.corpus import BIG_BODY_BYTES, OUTSIDE, RECIPIENTS, REFUSED_RECIPIENT, big_body, conversations, one
-from support.stage import MANAGED, NATIVE, running_mta
+from support.stage import MANAGED, NATIVE, manager_log, running_mta
 
 RUNNING = contextlib.ExitStack()
 
@@ -64,7 +64,8 @@ class Behaviour:
 
     def outcome(self, name: str):
         outcome = self.run_of_all.outcomes[name]
-        self.assertEqual("", outcome.failure)
+        if outcome.failure:
+            self.fail(outcome.failure)
         return outcome
 
     def delivered(self, name: str, number: int = 1):
@@ -173,6 +174,10 @@ class ManagedChainIsLikeTheNativeOne(unittest.TestCase):
                 found = difference(native.outcomes[conversation.name], managed.outcomes[conversation.name])
                 if found:
                     self.fail(f"{conversation.name}\n{found}")
+
+    @classmethod
+    def tearDownClass(cls):
+        print(f"--- end of the manager's log\n{manager_log(home() / MANAGED)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

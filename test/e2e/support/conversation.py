@@ -50,6 +50,10 @@ class Outcome:
         return self.replies_to(b"(content")
 
 
+GIVE_UP_AFTER = 2
+NOT_PLAYED = Outcome((), (), (), "not played: too many before it had failed")
+
+
 def mail(content: bytes, sender: bytes = b"<alice@example.test>", recipients: tuple = (b"<bob@example.org>",),
          parameters: bytes = b"") -> tuple:
     """The steps of one mail."""
@@ -71,8 +75,12 @@ class Run:
 
 
 def play_all(conversations: list[Conversation], mta) -> Run:
-    outcomes = {conversation.name: play(conversation, mta) for conversation in conversations}
-    assert len(outcomes) == len(conversations), "two conversations have the same name"
+    outcomes, failures = {}, 0
+    for conversation in conversations:
+        assert conversation.name not in outcomes, f"two conversations have the name {conversation.name}"
+        # Each failure may have cost a long wait; whatever hangs for everybody must not use up the test's time.
+        outcomes[conversation.name] = play(conversation, mta) if failures < GIVE_UP_AFTER else NOT_PLAYED
+        failures += bool(outcomes[conversation.name].failure)
     known = [delivery for outcome in outcomes.values() for delivery in outcome.deliveries]
     strays = tuple(delivery for delivery in mta.deliveries if delivery not in known)
     return Run(outcomes, strays, tuple(mta.queued()))

@@ -20,3 +20,8 @@ def running_mta(kind: str, home: pathlib.Path, children: dict[str, str]):
             endpoint = running.enter_context(running_manager(scratch.subdirectory(home, "manager"), milters))
             milters = traced(running, {"manager": endpoint}, kind)
         yield running.enter_context(Postfix(scratch.subdirectory(home, "postfix"), list(milters.values())))
+
+
+def manager_log(home: pathlib.Path, lines: int = 60) -> str:
+    log = home / "manager" / "log"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
