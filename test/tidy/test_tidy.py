@@ -171,7 +171,9 @@ class Build(RuleTest):
         for listing, content in (("src/a/CMakeLists.txt", "lib(x b.cpp)"), ("src/CMakeLists.txt", "lib(x a/b.cpp)")):
             tree = Tree({"src/a/b.cpp": b"", listing: content.encode()})
             self.assertEqual(list(build.listed(tree)), [])
-        for content in ("lib(x ab.cpp)", "# b.cpp", "lib(x b.cpp.in)"):
+        tree = Tree({"a/fuzz_b.cpp": b"", "a/CMakeLists.txt": b"foreach(one b c)\nfuzz(fuzz_${one}.cpp)\n"})
+        self.assertEqual(list(build.listed(tree)), [])
+        for content in ("lib(x ab.cpp)", "# b.cpp", "lib(x b.cpp.in)", "foreach(one c)\nlib(${one}.cpp)"):
             tree = Tree({"src/a/b.cpp": b"", "src/a/CMakeLists.txt": content.encode()})
             self.assertEqual(len(list(build.listed(tree))), 1, content)
 
