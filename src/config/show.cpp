@@ -1,0 +1,72 @@
+#include "config/show.hpp"
+
+#include "config/inspect.hpp"
+#include "config/settings.hpp"
+
+#include <fmt/format.h>
+
+namespace milter::config {
+
+namespace {
+
+std::string_view place(locations const& all, std::string_view name) {
+    auto const found = all.find(name);
+    return found == all.end() ? "default" : std::string_view(found->second);
+}
+
+std::string octal(std::int64_t mode, std::string_view section) {
+    if (mode == 0) return section == "controller" ? "00" : "0"; // as it was always shown
+    return fmt::format("0{:o}", mode);
+}
+
+template <class Owner>
+std::string value_text(setting<Owner> const& one, Owner const& of) {
+    auto const held = one.field.get(of);
+    bool const nil = std::holds_alternative<std::monostate>(held);
+    switch (one.shown) {
+    case shown::octal:
+        return octal(std::get<std::int64_t>(held), one.section);
+    case shown::masked:
+        return nil ? "nil" : "\"********\"";
+    case shown::zero_as_nil:
+        return std::get<std::int64_t>(held) == 0 ? "nil" : inspect(held);
+    case shown::plain:
+    case shown::hidden:
+        break;
+    }
+    return inspect(held);
+}
+
+std::string show_sections(snapshot const& what) {
+    std::string text;
+    std::string_view section;
+    for (auto const& one : settings()) {
+        if (one.shown == shown::hidden) continue;
+        if (!section.empty() && section != one.section) text += '\n';
+        section = one.section;
+        auto const name = fmt::format("{}.{}", one.section, one.name);
+        text += fmt::format("# {}\n{} = {}\n", place(what.locations, name), name, value_text(one, what));
+    }
+    return text;
+}
+
+std::string show_milter(milter const& what) {
+    auto text = fmt::format("# {}\ndefine_milter({}) do |milter|\n", place(what.locations, "define_milter"),
+                            inspect(what.child.name));
+    for (auto const& one : milter_settings()) {
+        text += fmt::format("  # {}\n  milter.{} = {}\n", place(what.locations, one.name), one.name,
+                            value_text(one, what));
+    }
+    return text + "end\n";
+}
+
+} // namespace
+
+std::string show(snapshot const& what) {
+    std::string text = show_sections(what);
+    for (auto const& one : what.milters)
+        text += "\n" + show_milter(one);
+    return text;
+}
+
+} // namespace milter::config

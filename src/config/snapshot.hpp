@@ -1,0 +1,130 @@
+// A whole configuration as typed, immutable values, each default beside its field: `fixed` is read once at
+// start (a change needs a restart), `live` and the milters are read by each new session (a reload is enough).
+// What the settings mean is said in settings.cpp, once; nothing here is text that still has to be understood.
+#pragma once
+
+#include "config/built_in.hpp"
+#include "core/policy.hpp"
+#include "wire/endpoint.hpp"
+#include "wire/options.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace milter::config {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// "" of the build is "none" here.
+inline std::optional<std::string> unless_empty(std::string_view text) {
+    return text.empty() ? std::nullopt : std::optional(std::string(text));
+}
+
+// A socket that the process listens on.
+struct listening {
+    std::optional<wire::endpoint> where;
+    unsigned unix_socket_mode = 0660;
+    std::optional<std::string> unix_socket_group;
+    bool remove_unix_socket_on_create = true;
+    bool remove_unix_socket_on_close = true;
+};
+
+// `package` and `database`: recorded and shown; only Ruby code asks for them.
+struct recorded {
+    std::optional<std::string> platform = unless_empty(built_in::platform);
+    std::optional<std::string> package_options; // "name=value,name=value"
+    std::optional<std::string> database_type;
+    std::optional<std::string> database_name;
+    std::optional<std::string> database_host;
+    std::variant<std::monostate, std::int64_t, std::string> database_port;
+    std::optional<std::string> database_path;
+    std::optional<std::string> database_user;
+    std::optional<std::string> database_password;
+    std::optional<std::string> database_extra_options; // JSON
+};
+
+struct fixed {
+    listening manager{.where = wire::endpoint::parse(built_in::connection_spec).value(),
+                      .unix_socket_group = unless_empty(built_in::socket_group)};
+    listening controller;
+    bool privilege_mode = false;
+    std::optional<std::string> effective_user = unless_empty(built_in::effective_user);   // name or number
+    std::optional<std::string> effective_group = unless_empty(built_in::effective_group); // name or number
+    bool daemon = false;
+    std::optional<std::string> pid_file = unless_empty(built_in::pid_file);
+    std::uint64_t max_file_descriptors = 0; // 0 = leave as it is
+    unsigned n_workers = 0;                 // threads; 0 = one a core
+    unsigned n_ruby_workers = 1;
+    std::string event_loop_backend = "glib"; // no effect
+};
+
+struct log_settings {
+    std::string level = "default";   // "default", "none", or names joined by "|" in the order of logs 1
+    std::optional<std::string> path; // "-" = standard output; nothing = the default sink
+    bool use_syslog = true;
+    std::string syslog_facility = "mail"; // a known one, lower case
+};
+
+struct live {
+    core::policy policy; // its children are the enabled milters of snapshot::milters, in order
+    log_settings log;
+    std::uint64_t max_connections = 0; // 0 = no limit
+    seconds suspend_time_on_unacceptable{5};
+    std::optional<std::string> custom_configuration_directory;
+    core::fallback fallback_status_at_disconnect = core::fallback::temp_fail;
+    seconds connection_check_interval{0};       // 0 = never
+    std::size_t body_memory = 1024 * 1024;      // bytes of a message's body in memory (chain P32)
+    std::optional<std::string> spool_directory; // nothing = $TMPDIR or /var/tmp
+    std::size_t evaluation_queue = 1024 * 1024; // bytes (chain P64)
+    milliseconds worker_timeout{5'000};
+    std::uint64_t maintenance_interval = 10;         // no effect
+    std::uint64_t packet_buffer_size = 0;            // no effect
+    std::uint64_t max_pending_finished_sessions = 0; // no effect
+};
+
+// Names of macros to ask the MTA for, by stage (chain P9).
+using macro_lists = std::map<wire::macro_stage, std::vector<std::string>>;
+
+// Setting -> "FILE:LINE" of the assignment; without an entry it is the default.
+using locations = std::map<std::string, std::string, std::less<>>;
+
+// A define_milter with all its attributes, also of a disabled one.
+struct milter {
+    core::child_policy child; // child.where is meaningful only when `where` is set
+    std::optional<wire::endpoint> where;
+    std::optional<std::string> description;
+    bool enabled = true;
+    std::optional<std::string> command; // run when connecting fails, in privilege mode
+    std::optional<std::string> command_options;
+    std::optional<std::string> user_name;
+    bool retry_next_message = true;            // chain P51
+    std::optional<std::string> parallel_group; // chain V.4
+    bool exact_connect = false;                // chain V.2
+    bool parallel_mail = false;                // chain V.2
+    std::size_t pool_size = 0;                 // chain V.5
+    milliseconds pool_idle{60'000};
+    macro_lists extra_macros;
+    std::vector<std::string> applicable_conditions; // always empty yet
+
+    config::locations locations; // "define_milter" and the names of attributes
+};
+
+struct snapshot {
+    config::fixed fixed;
+    config::live live;
+    config::recorded recorded;
+    std::vector<milter> milters;    // in order, disabled ones too
+    std::vector<std::string> files; // that it was read from, in the order of their load
+    config::locations locations;    // "manager.n_workers" -> "FILE:LINE"
+};
+
+} // namespace milter::config

@@ -1,0 +1,38 @@
+#include "config/summary.hpp"
+
+#include "config/inspect.hpp"
+
+#include <fmt/format.h>
+
+namespace milter::config {
+
+namespace {
+
+std::string place(milter const& one) {
+    auto const found = one.locations.find("enabled");
+    return found == one.locations.end() ? "" : " at " + found->second;
+}
+
+} // namespace
+
+std::string summary(snapshot const& what) {
+    std::string text = "The configuration is right.\nRead:";
+    for (auto const& file : what.files)
+        text += " " + file;
+    text += fmt::format("\nListen on {}\n", what.fixed.manager.where->text());
+    std::string idle;
+    std::size_t n = 0;
+    for (auto const& one : what.milters) {
+        auto const called = inspect(one.child.name);
+        if (!one.enabled) {
+            idle += fmt::format("Not asked: {} (disabled{})\n", called, place(one));
+            continue;
+        }
+        text += fmt::format("Milter {}: {} on {}, fallback {}{}\n", ++n, called, one.where->text(),
+                            word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "");
+    }
+    if (n == 0) text += "No milter: all mail passes unfiltered.\n";
+    return text + idle;
+}
+
+} // namespace milter::config

@@ -1,0 +1,14 @@
+// The process at work: builds everything that a configuration asks for and serves mail until it is told to
+// end. Never reads or judges a configuration.
+#pragma once
+
+#include "config/snapshot.hpp"
+
+#include <memory>
+
+namespace milter::daemon {
+
+// The exit status. running->fixed.manager.where is set.
+int serve(std::shared_ptr<config::snapshot const> running);
+
+} // namespace milter::daemon

@@ -1,0 +1,11 @@
+// Where this program's own files are: as installed (also below another prefix), or in the build tree.
+#pragma once
+
+#include <string>
+
+namespace milter::daemon {
+
+std::string configuration_directory(); // of milter-manager.conf
+std::string ruby_library();            // of evaluate.rb; MILTER_MANAGER_RUBYLIB wins
+
+} // namespace milter::daemon
