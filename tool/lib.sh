@@ -43,7 +43,7 @@ phase() {
     if [[ -n $painter ]]; then
         kill "$painter" 2>/dev/null
         wait "$painter" 2>/dev/null
-        printf '\r%s' "$line"
+        printf '\r\033[K%s' "$line"
     fi
     printf ' %s%s\n' "$(clock $((SECONDS - started)))" "$([[ $status -eq 0 ]] || echo " FAILED (status $status)")"
     if [[ $status -ne 0 ]]; then
