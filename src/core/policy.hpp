@@ -12,6 +12,7 @@
 
 namespace milter::core {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 // What the failure of a child costs the mail (chain P50).
@@ -36,7 +37,8 @@ struct child_policy {
 struct limits {
     std::uint64_t max_message_size = 0; // bytes of body; 0 = none
     std::size_t max_headers = 10'000;
-    std::size_t max_header_size = 64 * 1024; // bytes of name and value
+    std::size_t max_header_size = 64 * 1024;         // bytes of name and value
+    std::size_t max_header_total = 16 * 1024 * 1024; // of all of a message
     std::size_t max_recipients = 100'000;
     std::size_t max_edits = 10'000; // of one child at one message
 };
@@ -45,10 +47,13 @@ struct policy {
     std::vector<child_policy> children; // the enabled ones, in order
     mta_kind mta = mta_kind::automatic;
     fallback on_no_child_left = fallback::accept; // manager.fallback_status
+    milliseconds offer_timeout{30'000};           // from the MTA's connection to its first packet
+    milliseconds idle_timeout{7'210'000};         // of the MTA, between two packets
     milliseconds negotiation_timeout{5'000};      // all children together (chain P8)
     milliseconds command_timeout{0};              // the chain, one event; 0 = by profile (chain P53)
     milliseconds end_of_message_timeout{290'000}; // the chain, at the end of the message
     milliseconds progress_interval{5'000};        // chain P54
+    std::size_t evaluation_queue = 1024 * 1024;   // bytes that an evaluation-mode child may lag behind
     std::size_t chunk_size = 65'535;              // bytes of body a packet, to children
     core::limits limits;
 };

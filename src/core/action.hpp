@@ -1,0 +1,166 @@
+// What a session can ask for. The bytes of all actions of one handle() lie in one arena, so that a packet
+// costs no allocation; a range is a piece of it.
+#pragma once
+
+#include "core/event.hpp"
+#include "core/policy.hpp"
+#include "core/stage.hpp"
+#include "core/verdict.hpp"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace milter::core {
+
+struct range {
+    std::size_t begin = 0;
+    std::size_t size = 0;
+};
+
+struct to_mta { // whole packets
+    range bytes;
+};
+struct to_child { // whole packets
+    child_index child;
+    range bytes;
+};
+struct connect_child {
+    child_index child;
+};
+struct close_child { // after what was sent
+    child_index child;
+};
+struct close_mta {};
+struct arm {
+    deadline which;
+    milliseconds from_now;
+};
+struct disarm {
+    deadline which;
+};
+// Appends bytes to a kept body: a view of the event's packet, or of the arena.
+struct keep {
+    body_id body;
+    std::string_view packet; // empty: use `bytes`
+    range bytes;
+};
+struct drop_body {
+    body_id body;
+};
+// One B packet of that piece; body_sent follows when it has left.
+struct send_body {
+    child_index child;
+    body_id body;
+    std::uint64_t offset;
+    std::size_t size;
+};
+// One b packet of that piece; body_sent_to_mta follows. size 0: an empty packet.
+struct send_body_to_mta {
+    body_id body;
+    std::uint64_t offset;
+    std::size_t size;
+};
+
+// Things to tell the administrator.
+struct child_failed {
+    child_index child;
+    stage at;
+    failure why;
+    std::string detail;
+    fallback costs;
+    std::string queue_id; // "" when not known yet
+};
+struct oddity { // tolerated, or refused, without a consequence for the session
+    std::optional<child_index> child;
+    stage at;
+    std::string text;
+};
+struct child_result {
+    std::string said;      // "pass", "reject", ..., "failed", "aborted", "not-asked"
+    microseconds took{0};  // its answers in this message, added up
+    std::size_t edits = 0; // that count
+};
+struct message_done {
+    std::string queue_id;
+    std::string sender;
+    std::size_t recipients = 0;         // accepted by the chain
+    std::size_t refused_recipients = 0; // by a child
+    std::uint64_t size = 0;             // of the body, in bytes
+    verdict said;
+    stage at;
+    bool aborted = false; // ended by the MTA before a verdict
+    std::optional<child_index> decided_by;
+    std::vector<child_result> children;
+};
+struct session_decided { // refused as a whole, at connect or helo
+    stage at;
+    verdict said;
+    child_index by;
+};
+struct evaluated { // what an evaluation-mode child would have said (chain P65)
+    child_index child;
+    std::string queue_id;
+    child_result result;
+};
+struct session_refused { // the MTA broke the protocol; the session ends
+    std::string text;
+};
+
+using action = std::variant<to_mta, to_child, connect_child, close_child, close_mta, arm, disarm, keep,
+                            drop_body, send_body, send_body_to_mta, child_failed, oddity, message_done,
+                            session_decided, evaluated, session_refused>;
+
+class actions {
+public:
+    std::vector<action> const& todo() const { return todo_; }
+    std::string_view bytes(range which) const {
+        return std::string_view(arena_).substr(which.begin, which.size);
+    }
+    void clear();
+
+    void add(action what) { todo_.push_back(std::move(what)); }
+
+    // Appends to the arena with write(std::string&) and asks to send it; neighbours to the same peer are one
+    // action.
+    template <class Write>
+    void send_to_mta(Write write) {
+        send<to_mta>([](to_mta const&) { return true; }, to_mta{}, write);
+    }
+    template <class Write>
+    void send_to_child(child_index child, Write write) {
+        send<to_child>([child](to_child const& last) { return last.child == child; }, to_child{child, {}},
+                       write);
+    }
+    // Keeps bytes that write(std::string&) makes.
+    template <class Write>
+    void keep_made(body_id body, Write write) {
+        std::size_t const begin = arena_.size();
+        write(arena_);
+        todo_.push_back(keep{body, {}, {begin, arena_.size() - begin}});
+    }
+
+private:
+    template <class Send, class Same, class Write>
+    void send(Same same_peer, Send fresh, Write write) {
+        std::size_t const begin = arena_.size();
+        write(arena_);
+        std::size_t const size = arena_.size() - begin;
+        if (size == 0) return;
+        if (!todo_.empty())
+            if (auto* const last = std::get_if<Send>(&todo_.back()))
+                if (same_peer(*last) && last->bytes.begin + last->bytes.size == begin) {
+                    last->bytes.size += size;
+                    return;
+                }
+        fresh.bytes = {begin, size};
+        todo_.push_back(fresh);
+    }
+
+    std::vector<action> todo_;
+    std::string arena_;
+};
+
+} // namespace milter::core

@@ -1,0 +1,209 @@
+#include "core/chain.hpp"
+
+#include <utility>
+
+namespace milter::core {
+
+namespace {
+
+deadline reply_of(child_index i) {
+    return {deadline::kind::reply, i};
+}
+deadline connecting_of(child_index i) {
+    return {deadline::kind::connecting, i};
+}
+
+} // namespace
+
+std::string_view describe(failure why) {
+    switch (why) {
+    case failure::no_connection:
+        return "cannot connect";
+    case failure::closed:
+        return "it closed the connection";
+    case failure::cut:
+        return "it closed the connection inside a packet";
+    case failure::reset:
+        return "connection broken";
+    case failure::garbage:
+        return "it does not speak the milter protocol";
+    case failure::protocol:
+        return "protocol violation";
+    case failure::late:
+        return "no answer in time";
+    case failure::stuck:
+        return "it does not read in time";
+    case failure::limit:
+        return "limit exceeded";
+    }
+    return "failed";
+}
+
+void actions::clear() {
+    todo_.clear();
+    arena_.clear();
+    constexpr std::size_t kept = 16 * 1024;
+    if (arena_.capacity() > kept) arena_.shrink_to_fit();
+}
+
+chain::chain(policy const& rules)
+    : children_(rules.children.size()), evaluation_queue_(rules.evaluation_queue) {
+    for (std::size_t i = 0; i < children_.size(); ++i)
+        children_[i].rules = &rules.children[i];
+}
+
+void chain::connect(child_index i) {
+    auto& one = at(i);
+    one.link = child::link::connecting;
+    one.last = stage::negotiate;
+    one.costs.reset();
+    when_.out->add(connect_child{i});
+    when_.out->add(arm{connecting_of(i), one.rules->connection_timeout});
+}
+
+void chain::offer(child_index i, wire::negotiate const& from_mta) {
+    auto& one = at(i);
+    one.link = child::link::negotiating;
+    when_.out->add(disarm{connecting_of(i)});
+    when_.out->send_to_child(i, [&](std::string& out) { wire::encode(out, offer_to_child(from_mta)); });
+    owe(i, stage::negotiate);
+}
+
+bool chain::negotiated(child_index i, wire::negotiate const& offer, wire::negotiated const& answer) {
+    auto agreed = read_answer(offer_to_child(offer), answer);
+    if (!agreed) {
+        fail(i, stage::negotiate, failure::protocol, agreed.error(), "");
+        return false;
+    }
+    auto& one = at(i);
+    one.agreed = std::move(*agreed);
+    one.link = child::link::ready;
+    if (!one.agreed.masked.empty())
+        when_.out->add(oddity{i, stage::negotiate,
+                              "claims actions that the MTA does not offer (" +
+                                  wire::names(one.agreed.masked) + "); such changes will be dropped"});
+    settle(i);
+    return true;
+}
+
+void chain::owe(child_index i, stage what) {
+    auto& one = at(i);
+    one.asked_at = when_.now;
+    one.owes.push_back({what});
+    when_.out->add(arm{reply_of(i), what == stage::end_of_message ? one.rules->end_of_message_timeout
+                                                                  : one.rules->reading_timeout});
+}
+
+void chain::tell(child_index i, stage what, std::string_view payload, bool repeated) {
+    auto& one = at(i);
+    auto const write = [&](std::string& out) {
+        macros.append(out, what, one.agreed, repeated);
+        wire::append_frame(out, code_of(what), payload);
+    };
+    if (!one.quiet()) { // only evaluation-mode children are told something while they owe
+        child::postponed later{what, {}};
+        write(later.packets);
+        one.backlog_bytes += later.packets.size();
+        one.backlog.push_back(std::move(later));
+        if (one.backlog_bytes > evaluation_queue_)
+            fail(i, what, failure::limit, "it lags behind by more than evaluation_queue", "");
+        return;
+    }
+    one.last = what;
+    when_.out->send_to_child(i, write);
+    if (answers(one, what)) owe(i, what);
+}
+
+void chain::tell_macros(child_index i, stage what) {
+    auto& one = at(i);
+    if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
+    when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed); });
+}
+
+void chain::tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size) {
+    auto& one = at(i);
+    one.last = stage::body;
+    when_.out->add(send_body{i, body, offset, size});
+    if (answers(one, stage::body)) owe(i, stage::body);
+}
+
+void chain::settle(child_index i) {
+    auto& one = at(i);
+    if (one.owes.empty()) return;
+    one.owes.pop_front();
+    if (!one.owes.empty()) return extend(i);
+    when_.out->add(disarm{reply_of(i)});
+    while (one.ready() && one.owes.empty() && !one.backlog.empty()) {
+        auto const next = std::move(one.backlog.front());
+        one.backlog.pop_front();
+        one.backlog_bytes -= next.packets.size();
+        one.last = next.what;
+        when_.out->send_to_child(i, [&](std::string& out) { out += next.packets; });
+        if (answers(one, next.what)) owe(i, next.what);
+    }
+}
+
+void chain::extend(child_index i) {
+    auto& one = at(i);
+    if (!one.owes.empty() && one.owes.front().what != stage::end_of_message)
+        when_.out->add(arm{reply_of(i), one.rules->reading_timeout});
+}
+
+void chain::overtake(child_index i) {
+    for (auto& debt : at(i).owes)
+        debt.overtaken = true;
+    at(i).backlog.clear();
+    at(i).backlog_bytes = 0;
+}
+
+void chain::abort(child_index i) {
+    auto& one = at(i);
+    if (!one.ready()) return;
+    overtake(i);
+    one.last = stage::helo;
+    when_.out->send_to_child(i, [](std::string& out) { wire::encode(out, wire::abort{}); });
+}
+
+void chain::forget_debts(child_index i) {
+    auto& one = at(i);
+    if (!one.owes.empty()) when_.out->add(disarm{reply_of(i)});
+    one.owes.clear();
+    one.backlog.clear();
+    one.backlog_bytes = 0;
+}
+
+void chain::quit(child_index i) {
+    auto& one = at(i);
+    if (one.link == child::link::connecting) when_.out->add(disarm{connecting_of(i)});
+    if (one.ready()) when_.out->send_to_child(i, [](std::string& out) { wire::encode(out, wire::quit{}); });
+    if (one.ready() || one.settling()) {
+        forget_debts(i);
+        when_.out->add(close_child{i});
+        one.link = child::link::left;
+    }
+}
+
+void chain::fail(child_index i, stage where, failure why, std::string detail, std::string_view queue_id) {
+    auto& one = at(i);
+    if (!one.ready() && !one.settling()) return;
+    if (one.link == child::link::connecting) when_.out->add(disarm{connecting_of(i)});
+    forget_debts(i);
+    when_.out->add(close_child{i});
+    one.link = child::link::failed;
+    one.costs = one.rules->on_failure;
+    when_.out->add(
+        child_failed{i, where, why, std::move(detail), one.rules->on_failure, std::string(queue_id)});
+}
+
+std::vector<prospect> chain::prospects() const {
+    std::vector<prospect> all;
+    for (auto const& one : children_) {
+        if (one.link == child::link::left) continue;
+        bool const refuses = verdict_of(one.rules->on_failure).has_value() && !one.evaluated();
+        bool const quarantines = one.rules->on_failure == fallback::quarantine && !one.evaluated();
+        all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines});
+    }
+    return all;
+}
+
+} // namespace milter::core

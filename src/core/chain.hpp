@@ -1,0 +1,109 @@
+// The children of one session and what is going on with each: connecting, negotiating, what it was told and
+// owes an answer to, how it was lost. Sends to children, one command at a time each; decides nothing about
+// the mail.
+#pragma once
+
+#include "core/action.hpp"
+#include "core/macros.hpp"
+#include "core/negotiation.hpp"
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace milter::core {
+
+// Where one handle() writes to, and when it is (since the session began; only differences count).
+struct moment {
+    actions* out = nullptr;
+    microseconds now{0};
+};
+
+struct child {
+    enum class link : std::uint8_t {
+        dormant,     // not connected
+        connecting,  //
+        negotiating, // has our offer
+        ready,       //
+        left,        // accepted the session, or was told to quit
+        failed,      // lost; `costs` says what for
+    };
+    // A command that it has not answered yet.
+    struct owed {
+        stage what;
+        bool overtaken = false; // nobody waits for the answer any more
+    };
+    // A command that waits for an earlier answer; evaluation-mode children only.
+    struct postponed {
+        stage what;
+        std::string packets;
+    };
+
+    child_policy const* rules = nullptr;
+    child::link link = link::dormant;
+    child_agreement agreed;
+    std::optional<fallback> costs;
+    std::deque<owed> owes;
+    std::deque<postponed> backlog;
+    std::size_t backlog_bytes = 0;
+    stage last = stage::negotiate; // shadow of its automaton (protocol 6.2)
+    microseconds asked_at{0};
+
+    bool ready() const { return link == link::ready; }
+    bool settling() const { return link == link::connecting || link == link::negotiating; }
+    bool quiet() const { return owes.empty() && backlog.empty(); }
+    bool evaluated() const { return rules->evaluation_mode; }
+};
+
+class chain {
+public:
+    explicit chain(policy const& rules);
+
+    std::size_t size() const { return children_.size(); }
+    child& at(std::size_t i) { return children_[i]; }
+    child const& at(std::size_t i) const { return children_[i]; }
+    // To be called first in every handle().
+    void now(moment when) { when_ = when; }
+
+    void connect(child_index i);
+    void offer(child_index i, wire::negotiate const& from_mta);
+    // Its answer to the offer; false: the child has failed.
+    bool negotiated(child_index i, wire::negotiate const& offer, wire::negotiated const& answer);
+
+    // Macros of that stage and the command itself; a reply is owed from then on if it gives one at that
+    // stage.
+    // repeated: it is told again, to a child that was not there the first time.
+    void tell(child_index i, stage at, std::string_view payload, bool repeated = false);
+    // The macros alone, of a command that it does not want (chain P21a).
+    void tell_macros(child_index i, stage at);
+    // One piece of the body; a reply is owed if it gives one.
+    void tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size);
+    // Takes the oldest debt off, with the time that it took; the next postponed command goes out.
+    void settle(child_index i);
+    // It needs more time: its reply deadline begins again (not at the end of the message, whose total
+    // counts).
+    void extend(child_index i);
+    // Whoever owes something now: nobody waits for it any more.
+    void overtake(child_index i);
+
+    void abort(child_index i); // A, at once
+    void quit(child_index i);  // Q and close
+    // Closes without Q; its fallback counts from now on.
+    void fail(child_index i, stage at, failure why, std::string detail, std::string_view queue_id);
+
+    macro_store macros;
+    std::vector<prospect> prospects() const;
+
+private:
+    bool answers(child const& one, stage at) const { return one.agreed.answers(at); }
+    void owe(child_index i, stage at);
+    void forget_debts(child_index i);
+
+    std::vector<child> children_;
+    moment when_;
+    std::size_t evaluation_queue_;
+};
+
+} // namespace milter::core

@@ -1,0 +1,59 @@
+// The content of the message: headers, body and its end, to each child as the earlier ones left it, as early
+// as that is exact (chain IV.3, V.3), and the edits that come back (IV.4). Works on the message of the scene.
+#pragma once
+
+#include "core/scene.hpp"
+
+#include <string_view>
+
+namespace milter::core {
+
+class content {
+public:
+    explicit content(scene& shared) : shared_(shared) {}
+
+    // What the MTA sends. Each must be followed by advance().
+    void header(wire::header const& field);
+    void end_of_headers();
+    void body(std::string_view bytes);
+    void end_of_message(std::string_view last_bytes);
+
+    // Feeds whoever may be fed and counts; when the verdict is fixed it is in the message (`decided`), and
+    // whoever has not finished is out of it.
+    void advance();
+
+    // A reply of a child to a piece of content, taken off what it owes by the caller when it is a decision.
+    void decided(child_index i, stage at, wire::decision const& said);
+    void decided(child_index i, stage at, verdict said);
+    void edited(child_index i, wire::reply const& said);
+    void body_sent(child_index i);
+    // The chain's time is up: whoever has not finished fails, in order.
+    void time_is_up();
+
+    // Nobody needs more of the body, as far as is known (chain P29).
+    bool body_wanted() const;
+
+private:
+    // What the children before this one allow (chain V.3).
+    struct gates {
+        bool headers = true; // they will not change the headers any more
+        bool body = true;
+        bool end = true; // they have all finished
+    };
+    void begin();
+    void feed(child_index i, gates const& open);
+    bool feed_header(child_index i);
+    bool feed_end_of_headers(child_index i);
+    bool feed_body(child_index i);
+    void finish(child_index i);
+    void commit(child_index i);
+    void replace_body(child_index i, std::string_view bytes);
+    void pass(child_index i, std::string_view said);
+    void decide(child_index by);
+    void quarantine_for_lost();
+    void over_limit(child_index i, std::string_view what);
+
+    scene& shared_;
+};
+
+} // namespace milter::core

@@ -1,0 +1,89 @@
+#include "core/envelope.hpp"
+
+#include <utility>
+
+namespace milter::core {
+
+envelope::envelope(scene& shared, stage at, std::string_view payload, bool refused_recipient)
+    : shared_(shared), at_(at), payload_(payload), refused_recipient_(refused_recipient),
+      ballots_(shared.children.size()) {}
+
+outcome envelope::advance() {
+    bool blocked = false; // an earlier child may still refuse
+    for (child_index i = 0; i < ballots_.size(); ++i) {
+        auto& mine = ballots_[i];
+        if (mine.at == ballot::state::waiting && (!blocked || in_parallel())) start(i);
+        // A child that was lost after it had been asked.
+        if (mine.at == ballot::state::asked && shared_.children.at(i).link == child::link::failed)
+            settle_failed(i);
+        if (mine.at == ballot::state::decided) break;
+        if (mine.at != ballot::state::passed) blocked = true;
+    }
+    return count(ballots_);
+}
+
+void envelope::settle_failed(child_index i) {
+    auto& mine = ballots_[i];
+    auto const& one = shared_.children.at(i);
+    auto said = one.evaluated() ? std::nullopt : verdict_of(*one.costs);
+    bool const no_mail_yet = at_ == stage::connect || at_ == stage::helo || at_ == stage::unknown;
+    if (said && said->what == verdict::kind::discard && no_mail_yet)
+        said.reset(); // takes effect at the next mail
+    mine.at = said ? ballot::state::decided : ballot::state::passed;
+    if (said) mine.said = std::move(*said);
+}
+
+void envelope::start(child_index i) {
+    auto const& one = shared_.children.at(i);
+    auto const* const mine = shared_.part(i);
+    bool const finished = mine && mine->done && !mine->lost;
+    if (finished || one.link == child::link::left || one.link == child::link::dormant)
+        ballots_[i].at = ballot::state::passed;
+    else if (one.link == child::link::failed)
+        settle_failed(i);
+    else if (one.ready() && (one.owes.empty() || one.evaluated()))
+        start_ready(i);
+    else if (one.evaluated()) // not connected yet: nobody waits for it, so it cannot take part
+        ballots_[i].at = ballot::state::passed;
+}
+
+void envelope::start_ready(child_index i) {
+    auto const& one = shared_.children.at(i);
+    auto& mine = ballots_[i];
+    mine.at = ballot::state::passed;
+    bool const hidden = refused_recipient_ && !one.agreed.steps.has(wire::step::rejected_recipients);
+    if (hidden || !one.agreed.wants(at_)) {
+        shared_.children.tell_macros(i, at_);
+        return;
+    }
+    // What it would drop without an answer is not sent (chain P22).
+    if (at_ == stage::unknown && (!may_follow(one.last, at_, one.agreed.steps) ||
+                                  (shared_.mail && one.agreed.steps.has(wire::step::no_data))))
+        return;
+    if (at_ == stage::mail) shared_.mail->parts[i].told = true;
+    shared_.children.tell(i, at_, payload_);
+    if (one.agreed.answers(at_) && !one.evaluated() && one.ready()) mine.at = ballot::state::asked;
+}
+
+void envelope::answered(child_index i, verdict said) {
+    auto& mine = ballots_[i];
+    if (mine.at != ballot::state::asked) return;
+    mine.at = said.terminal() ? ballot::state::decided : ballot::state::passed;
+    mine.said = std::move(said);
+}
+
+void envelope::time_is_up() {
+    for (child_index i = 0; i < ballots_.size(); ++i) {
+        auto& mine = ballots_[i];
+        if (mine.at == ballot::state::asked)
+            shared_.fail(i, at_, failure::late, "the chain's time for one command is up");
+        else if (mine.at == ballot::state::waiting && shared_.children.at(i).settling())
+            shared_.fail(i, at_, failure::late, "not connected when the chain's time for one command was up");
+        else if (mine.at == ballot::state::waiting && !shared_.children.at(i).owes.empty())
+            shared_.fail(i, at_, failure::late,
+                         "an earlier answer was still missing when the chain's time was up");
+        if (advance().at != outcome::state::open) return;
+    }
+}
+
+} // namespace milter::core

@@ -1,0 +1,46 @@
+// One command of the MTA that every child may answer: connect, helo, mail, rcpt, data, unknown (chain IV.2).
+// Asks the children by the dispatch rule (V.2) and counts their ballots; what the outcome means is the
+// session's business.
+#pragma once
+
+#include "core/scene.hpp"
+#include "core/verdict.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace milter::core {
+
+class envelope {
+public:
+    // refused_recipient: the MTA itself has refused it (chain P21).
+    envelope(scene& shared, stage at, std::string_view payload, bool refused_recipient);
+
+    stage at() const { return at_; }
+    bool refused_recipient() const { return refused_recipient_; }
+
+    // Asks whoever may be asked by now. To be called after everything that happened.
+    outcome advance();
+    verdict const& said_by(std::size_t i) const { return ballots_[i].said; }
+    bool waits_for(child_index i) const { return ballots_[i].at == ballot::state::asked; }
+
+    // A child's answer to this command.
+    void answered(child_index i, verdict said);
+    // The chain's time is up: whoever has not answered fails, in order.
+    void time_is_up();
+
+private:
+    void start(child_index i);
+    void start_ready(child_index i);
+    void settle_failed(child_index i);
+    bool in_parallel() const { return at_ == stage::connect || at_ == stage::helo; }
+
+    scene& shared_;
+    stage at_;
+    std::string payload_;
+    bool refused_recipient_;
+    std::vector<ballot> ballots_;
+};
+
+} // namespace milter::core

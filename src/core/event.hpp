@@ -1,0 +1,76 @@
+// What can happen to a session. Views are valid during handle() and while its actions are performed.
+#pragma once
+
+#include "wire/frame.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+namespace milter::core {
+
+using child_index = std::uint32_t; // position in policy::children
+using body_id = std::uint32_t;     // one kept body of this session; never reused
+
+// How a child was lost; the words are in docs/manual/troubleshooting.
+enum class failure {
+    no_connection, // connecting failed
+    closed,        // it closed between two packets
+    cut,           // it closed inside a packet
+    reset,         // an error of the socket
+    garbage,       // no milter protocol
+    protocol,      // a packet that must not come there
+    late,          // no answer in time
+    stuck,         // does not read in time
+    limit,         // made us hold too much
+};
+std::string_view describe(failure why);
+
+// What a deadline is about: mta, the MTA's next packet; `child` counts for connecting and reply only.
+struct deadline {
+    enum class kind : std::uint8_t { mta, negotiation, command, end_of_message, progress, connecting, reply };
+    deadline::kind what = deadline::kind::command;
+    child_index child = 0;
+    friend bool operator==(deadline const&, deadline const&) = default;
+};
+
+struct mta_connected {}; // the first event
+struct from_mta {
+    wire::frame packet;
+};
+struct mta_lost { // closed, broken or garbage: nothing can be told any more
+    std::string_view detail;
+};
+struct child_connected {
+    child_index child;
+};
+struct from_child {
+    child_index child;
+    wire::frame packet;
+};
+struct child_lost {
+    child_index child;
+    failure why;
+    std::string_view detail;
+};
+struct deadline_passed {
+    core::deadline which;
+};
+// The last send_body to this child has left our queue.
+struct body_sent {
+    child_index child;
+};
+// The same for the last send_body_to_mta.
+struct body_sent_to_mta {};
+// A body could not be kept (chain P32).
+struct body_not_kept {
+    body_id body;
+    std::string_view detail;
+};
+// The process ends: whatever is not decided gets a temporary failure.
+struct stop_now {};
+
+using event = std::variant<mta_connected, from_mta, mta_lost, child_connected, from_child, child_lost,
+                           deadline_passed, body_sent, body_sent_to_mta, body_not_kept, stop_now>;
+
+} // namespace milter::core

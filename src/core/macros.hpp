@@ -1,0 +1,44 @@
+// The macros that the MTA has sent, by stage, and what of them a child is given (chain P9, P10, P21a).
+#pragma once
+
+#include "core/negotiation.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace milter::core {
+
+class macro_store {
+public:
+    // A D packet of the MTA. Stages that no command has are ignored.
+    void store(wire::macros const& packet);
+    // The command that they preceded is over: a later one of that stage has none until a D comes again.
+    void used(stage at) { fresh_.at(index(at)) = false; }
+    // A new message: what the last one brought is gone.
+    void forget_message();
+    void forget_all();
+
+    // Whether a D came for the command that is being handled.
+    bool fresh(stage at) const { return fresh_.at(index(at)); }
+    // The value of a macro (bare name) at a stage; "" when there is none.
+    std::string_view value(stage at, std::string_view name) const;
+
+    // Names of stages with a list of some child's own. Without any, what the MTA sends is passed on
+    // untouched.
+    void set_lists(std::span<prospect const> children, mta_kind assumed);
+    // Appends the D packet for a child, or nothing when it must not get one. repeated: for a command that is
+    // told again, with what came with it the first time.
+    void append(std::string& out, stage at, child_agreement const& child, bool repeated = false) const;
+
+private:
+    static std::size_t index(stage at) { return static_cast<std::size_t>(at); }
+    bool only_for_others(wire::macro_stage at, std::string_view name) const;
+
+    std::array<std::string, stage_count> pairs_;
+    std::array<bool, stage_count> fresh_{};
+    std::array<std::vector<std::string>, wire::macro_stage_count> requested_;
+    mta_kind assumed_ = mta_kind::automatic;
+};
+
+} // namespace milter::core

@@ -1,0 +1,73 @@
+// Everything that is known of one message; a session has at most one, and replaces it as a whole (chain P45).
+#pragma once
+
+#include "core/action.hpp"
+#include "core/chain.hpp"
+#include "core/edits.hpp"
+#include "core/headers.hpp"
+#include "core/verdict.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace milter::core {
+
+// One child's part in the message.
+struct child_part {
+    bool told = false; // it has seen its sender or some content, and an abort would mean something to it
+    bool done = false; // it has nothing more to do with this message
+    bool lost = false; // because it failed: its fallback stands for it from there on
+
+    // How far its copy of the content has come.
+    std::size_t next_header = 0;
+    bool headers_over = false;
+    std::optional<body_id> reading;
+    std::uint64_t body_sent = 0;
+    bool body_in_queue = false; // a piece is on its way and the child will not answer it
+    bool body_over = false;
+    bool end_sent = false;
+
+    // What it changes; counts only after its own last word (chain P41).
+    std::vector<edit> edits;
+    std::size_t edits_held = 0; // bytes
+    std::optional<body_id> new_body;
+    std::uint64_t new_body_size = 0;
+    bool after_cr = false; // how new_body ends so far
+    bool after_crlf = false;
+    bool undeclared_body = false;
+
+    child_result result;
+};
+
+struct message {
+    message(std::size_t children, mta_kind profile) : headers(profile), parts(children), ballots(children) {}
+
+    std::string queue_id;
+    std::string sender;
+    std::size_t recipients = 0; // accepted by the chain
+    std::size_t refused_recipients = 0;
+
+    bool in_content = false; // the first of L N B E has come
+    header_list headers;
+    bool headers_over = false;
+    std::optional<body_id> body; // what the next child is shown; nothing: an empty body
+    std::uint64_t body_size = 0;
+    std::uint64_t received = 0; // bytes of body from the MTA
+    bool body_replaced = false;
+    std::vector<body_id> bodies; // all that are kept
+    bool end_seen = false;
+
+    std::vector<child_part> parts;
+    std::vector<ballot> ballots; // of the content
+    std::vector<edit> replay;    // for the MTA, in order
+
+    // Known and final; later events of the message are answered from here (chain P18, P19).
+    std::optional<verdict> decided;
+    std::optional<child_index> decided_by;
+    stage decided_at = stage::mail;
+    bool complete = false; // its end has been answered: nothing more of it will come
+    bool reported = false;
+};
+
+} // namespace milter::core

@@ -1,0 +1,94 @@
+#include "core/scene.hpp"
+
+#include <utility>
+
+namespace milter::core {
+
+void scene::answer(stage at, verdict const& said) {
+    if (!agreed.answered(at)) return;
+    when.out->send_to_mta([&](std::string& out) { encode(out, said); });
+}
+
+milliseconds scene::command_timeout() const {
+    constexpr milliseconds of_postfix{27'000};
+    constexpr milliseconds of_others{9'000};
+    if (rules.command_timeout.count() > 0) return rules.command_timeout;
+    return profile == mta_kind::postfix ? of_postfix : of_others;
+}
+
+message& scene::need_mail() {
+    if (!mail) {
+        mail = std::make_unique<message>(children.size(), profile);
+        children.macros.forget_message();
+    }
+    return *mail;
+}
+
+body_id scene::new_body() {
+    ++last_body;
+    mail->bodies.push_back(last_body);
+    return last_body;
+}
+
+void scene::fail(child_index i, stage at, failure why, std::string detail) {
+    children.fail(i, at, why, std::move(detail), queue_id());
+    if (auto* const mine = part(i); mine && !mine->done) {
+        mine->done = mine->lost = true;
+        mine->result.said = "failed";
+        if (children.at(i).evaluated()) when.out->add(evaluated{i, mail->queue_id, mine->result});
+    }
+}
+
+void scene::note(std::optional<child_index> child, stage at, std::string text) {
+    when.out->add(oddity{child, at, std::move(text)});
+}
+
+void scene::leave_message(child_index i, std::string_view said) {
+    auto& mine = mail->parts[i];
+    if (mine.done) return;
+    mine.done = true;
+    if (!mine.told) return;
+    mine.result.said = said;
+    children.abort(i);
+    if (children.at(i).evaluated()) when.out->add(evaluated{i, mail->queue_id, mine.result});
+}
+
+void scene::dismiss(bool keep_evaluated) {
+    for (child_index i = 0; i < children.size(); ++i)
+        if (!(keep_evaluated && children.at(i).evaluated())) leave_message(i, "aborted");
+}
+
+void scene::report(bool aborted) {
+    if (!mail || mail->reported) return;
+    mail->reported = true;
+    message_done done;
+    done.queue_id = mail->queue_id;
+    done.sender = mail->sender;
+    done.recipients = mail->recipients;
+    done.refused_recipients = mail->refused_recipients;
+    done.size = mail->received;
+    done.said = mail->decided.value_or(verdict{});
+    done.at = mail->decided_at;
+    done.aborted = aborted;
+    done.decided_by = mail->decided_by;
+    for (child_index i = 0; i < children.size(); ++i) {
+        auto result = mail->parts[i].result;
+        if (result.said.empty()) {
+            auto const link = children.at(i).link;
+            result.said = link == child::link::failed ? "failed"
+                          : link == child::link::left ? "left"
+                                                      : "pass";
+        }
+        done.children.push_back(std::move(result));
+    }
+    when.out->add(std::move(done));
+}
+
+void scene::drop_mail() {
+    if (!mail) return;
+    for (auto const body : mail->bodies)
+        when.out->add(drop_body{body});
+    mail.reset();
+}
+
+} // namespace milter::core

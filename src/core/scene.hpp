@@ -1,0 +1,57 @@
+// What the parts of a session share: the rules, the children, the MTA's side, the message at hand. A struct
+// of values with a few helpers that several parts need; no decisions.
+#pragma once
+
+#include "core/chain.hpp"
+#include "core/message.hpp"
+#include "core/negotiation.hpp"
+#include "core/policy.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace milter::core {
+
+struct scene {
+    explicit scene(policy const& by) : rules(by), children(by), profile(by.mta) {}
+
+    policy const& rules;
+    chain children;
+    moment when;
+
+    wire::negotiate offer; // the MTA's, as it came
+    mta_agreement agreed;  // what it was answered
+    mta_kind profile;      // automatic until the MTA is recognised (at connect)
+    std::string connect;   // payload of its C
+    std::string helo;      // payload of its H
+    bool session_open = false;
+
+    std::unique_ptr<message> mail;
+    body_id last_body = 0;
+
+    // Answers the MTA's command, if it expects an answer to it.
+    void answer(stage at, verdict const& said);
+    milliseconds command_timeout() const;
+
+    message& need_mail();
+    std::string_view queue_id() const { return mail ? std::string_view(mail->queue_id) : std::string_view(); }
+    child_part* part(child_index i) { return mail ? &mail->parts[i] : nullptr; }
+
+    body_id new_body();
+    // A child is lost; the note knows the queue id.
+    void fail(child_index i, stage at, failure why, std::string detail);
+    void note(std::optional<child_index> child, stage at, std::string text);
+    // A to a child that is in the message and has not finished; it has no part in it from then on.
+    void leave_message(child_index i, std::string_view said);
+    // Ends the message for all who still have a part in it, except evaluation-mode children when
+    // `keep_evaluated`.
+    void dismiss(bool keep_evaluated);
+    // The message's summary, once.
+    void report(bool aborted);
+    // Forgets the message and what was kept of it.
+    void drop_mail();
+};
+
+} // namespace milter::core

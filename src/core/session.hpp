@@ -1,0 +1,120 @@
+// The conductor of one session: what happens comes in as events, what must be done goes out as actions.
+// Routes between the parts (chain, envelope, content); never waits, never looks at a clock, never sees a
+// descriptor.
+#pragma once
+
+#include "core/action.hpp"
+#include "core/content.hpp"
+#include "core/envelope.hpp"
+#include "core/event.hpp"
+#include "core/scene.hpp"
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+
+namespace milter::core {
+
+class session {
+public:
+    // rules must outlive the session.
+    explicit session(policy const& rules);
+
+    // now: since any fixed point in time; never goes back. The actions are appended, in the order to be
+    // performed.
+    void handle(event const& happened, microseconds now, actions& out);
+    // Nothing will happen any more: the session can go.
+    bool finished() const { return finished_; }
+
+    // For logs: what is known of the message at hand.
+    std::string_view queue_id() const { return shared_.queue_id(); }
+
+private:
+    void on(mta_connected const&);
+    void on(from_mta const&);
+    void on(mta_lost const&);
+    void on(child_connected const&);
+    void on(from_child const&);
+    void on(child_lost const&);
+    void on(deadline_passed const&);
+    void on(body_sent const&);
+    void on(body_sent_to_mta const&);
+    void on(body_not_kept const&);
+    void on(stop_now const&);
+
+    // session_mta.cpp: what the MTA says
+    void from_mta_now(wire::frame packet);
+    void hold_back(wire::frame const& packet);
+    void repair_and_take(wire::frame const& packet, wire::error why);
+    void take(wire::command const& what, wire::frame const& packet);
+    void take(wire::negotiate const& offer);
+    void take(wire::macros const& pairs);
+    void take_command(wire::command const& what, wire::frame const& packet);
+    void recognise_mta(wire::connect const& what);
+    void take_connect(wire::connect const& what, wire::frame const& packet);
+    void take_helo(wire::frame const& packet);
+    void take_mail(wire::mail const& what, wire::frame const& packet);
+    void take_rcpt(wire::frame const& packet);
+    void take_message_command(stage at, wire::frame const& packet);
+    void take_content(stage at, wire::command const& what);
+    bool too_much(wire::header const& field);
+    void ask(stage at, wire::frame const& packet, bool refused_recipient = false);
+    void abort_message();
+    void abandon_command();
+    void begin_again();
+    void refuse_mta(std::string why);
+
+    // session_child.cpp: what a child says
+    void reply_from(child_index i, wire::reply const& said);
+    void decision_from(child_index i, wire::reply const& said, child::owed debt);
+    void envelope_decision(child_index i, stage at, wire::reply const& said);
+    std::optional<verdict> as_verdict(child_index i, stage at, wire::reply const& said);
+    void accepted(child_index i, stage at);
+    void evaluated_says(child_index i, stage at, verdict const& said);
+    void catch_up(child_index i);
+
+    // session.cpp: what follows from it
+    void advance();
+    void advance_negotiation();
+    void advance_envelope();
+    void conclude(outcome const& result);
+    void refuse_session(stage at, verdict said, child_index by);
+    void settle_message(stage at, verdict said, child_index by);
+    void answer_body();
+    void advance_content();
+    void answer_end_of_message();
+    void send_final_body();
+    void final_answer();
+    verdict agreement_of_all() const;
+    void end_session(bool politely);
+    void release_finished_children();
+    void await_mta(milliseconds at_most);
+    void send_progress();
+    bool waiting() const { return (offered_ && !negotiated_) || asked_ || end_pending_; }
+
+    scene shared_;
+    content content_{shared_};
+
+    bool offered_ = false;           // the MTA's offer has come
+    bool negotiated_ = false;        // and been answered
+    std::optional<envelope> asked_;  // the MTA waits for the answer to this
+    std::optional<verdict> refused_; // the session is; every command gets this
+    bool end_pending_ = false;       // the MTA waits for the answer to its end of message
+    bool body_pending_ = false;      // the MTA waits for the answer to a piece of body
+    bool replaying_ = false;         // edits have gone, the body is on its way
+    std::uint64_t body_told_ = 0;    // of the final body, to the MTA
+    struct held_packet {
+        char code;
+        std::string payload;
+    };
+    std::deque<held_packet> held_; // what the MTA said while it should have waited
+    std::size_t held_bytes_ = 0;
+    std::deque<held_packet> spent_; // taken from there, and still looked at by actions
+    milliseconds mta_waits_{0};     // the deadline of the MTA's next packet
+    microseconds progress_sent_{0};
+    bool mta_gone_ = false;
+    bool finished_ = false;
+};
+
+} // namespace milter::core

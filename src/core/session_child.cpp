@@ -1,0 +1,174 @@
+// What the children say.
+#include "core/session.hpp"
+
+#include <utility>
+
+namespace milter::core {
+
+namespace {
+
+bool is_content(stage at) {
+    return at == stage::header || at == stage::end_of_headers || at == stage::body ||
+           at == stage::end_of_message;
+}
+
+} // namespace
+
+void session::on(child_connected const& who) {
+    if (shared_.children.at(who.child).link == child::link::connecting)
+        shared_.children.offer(who.child, shared_.offer);
+}
+
+void session::on(child_lost const& lost) {
+    auto const& one = shared_.children.at(lost.child);
+    auto const at = !one.owes.empty() ? one.owes.front().what : one.settling() ? stage::negotiate : one.last;
+    shared_.fail(lost.child, at, lost.why, std::string(lost.detail));
+}
+
+void session::on(body_sent const& sent) {
+    content_.body_sent(sent.child);
+}
+
+void session::on(from_child const& said) {
+    auto const i = said.child;
+    auto const& one = shared_.children.at(i);
+    if (!one.ready() && !one.settling()) return;
+    auto const at = one.owes.empty() ? one.last : one.owes.front().what;
+    auto const reply = wire::decode_reply(said.packet);
+    if (!reply)
+        return shared_.fail(i, at, failure::garbage,
+                            "unexpected reply was received: " + std::string(wire::describe(reply.error())));
+    if (one.ready()) return reply_from(i, *reply);
+    auto const* const answer = std::get_if<wire::negotiated>(&*reply);
+    if (!answer)
+        return shared_.fail(i, stage::negotiate, failure::protocol,
+                            "it answers " + std::string(wire::reply_name(said.packet.code)) +
+                                " to the offer");
+    if (shared_.children.negotiated(i, shared_.offer, *answer) && !shared_.connect.empty()) catch_up(i);
+}
+
+// A child that was not there when the client came is told what it has missed. It takes part from the next
+// message on.
+void session::catch_up(child_index i) {
+    if (asked_ && asked_->at() == stage::connect && !shared_.children.at(i).evaluated())
+        return; // is asked right now
+    auto const tell = [&](stage at, std::string const& payload) {
+        if (!payload.empty() && shared_.children.at(i).ready() && shared_.children.at(i).agreed.wants(at))
+            shared_.children.tell(i, at, payload, true);
+    };
+    tell(stage::connect, shared_.connect);
+    tell(stage::helo, shared_.helo);
+    if (auto* const mine = shared_.part(i)) mine->done = true;
+}
+
+void session::reply_from(child_index i, wire::reply const& said) {
+    auto const& one = shared_.children.at(i);
+    auto const at = one.owes.empty() ? one.last : one.owes.front().what;
+    bool const heard = !one.owes.empty() && !one.owes.front().overtaken;
+    if (std::holds_alternative<wire::progress>(said)) {
+        shared_.children.extend(i);
+        constexpr microseconds often{1'000'000};
+        bool const useful = (end_pending_ && !replaying_) || (asked_ && shared_.profile == mta_kind::postfix);
+        if (useful && shared_.when.now - progress_sent_ >= often) send_progress();
+        return;
+    }
+    bool const changes = is_edit(said) || std::holds_alternative<wire::replace_body>(said);
+    if (changes) {
+        bool const early_quarantine = std::holds_alternative<wire::quarantine>(said) && shared_.mail;
+        if (!one.owes.empty() && !heard) return; // of a message that is over
+        if (at == stage::end_of_message && heard) return content_.edited(i, said);
+        if (early_quarantine) return content_.edited(i, said); // kept until the end (chain P42)
+        return shared_.fail(i, at, failure::protocol, "it changes the message before its end");
+    }
+    if (std::holds_alternative<wire::negotiated>(said))
+        return shared_.fail(i, at, failure::protocol, "it negotiates a second time");
+    if (one.owes.empty()) {
+        auto const* const decision = std::get_if<wire::decision>(&said);
+        if (decision && decision->what == wire::answer::go_on)
+            return shared_.note(i, at, "continue where no answer is due; dropped");
+        return shared_.fail(i, at, failure::protocol, "it answers where no answer is due");
+    }
+    auto const debt = one.owes.front();
+    if (auto* const mine = shared_.part(i); mine && heard)
+        mine->result.took += shared_.when.now - one.asked_at;
+    shared_.children.settle(i);
+    if (!debt.overtaken) decision_from(i, said, debt);
+}
+
+void session::decision_from(child_index i, wire::reply const& said, child::owed debt) {
+    if (!is_content(debt.what)) return envelope_decision(i, debt.what, said);
+    if (auto const* const decision = std::get_if<wire::decision>(&said))
+        return content_.decided(i, debt.what, *decision);
+    content_.decided(i, debt.what, *as_verdict(i, debt.what, said));
+}
+
+// What a reply says to an envelope command; nothing when it says that the child has failed.
+std::optional<verdict> session::as_verdict(child_index i, stage at, wire::reply const& said) {
+    if (auto const* const code = std::get_if<wire::reply_code>(&said)) {
+        if (auto text = wire::smtp_reply::parse(code->text)) return verdict::of(std::move(*text));
+        bool const permanent = code->text.starts_with('5');
+        shared_.note(i, at, "its reply text is not valid for an MTA and is left out");
+        return verdict::of(permanent ? verdict::kind::reject : verdict::kind::temp_fail);
+    }
+    using wire::answer;
+    switch (std::get<wire::decision>(said).what) {
+    case answer::go_on:
+        return verdict{};
+    case answer::accept:
+        return verdict::of(verdict::kind::accept);
+    case answer::reject:
+        return verdict::of(verdict::kind::reject);
+    case answer::temp_fail:
+        return verdict::of(verdict::kind::temp_fail);
+    case answer::discard:
+        return verdict::of(verdict::kind::discard);
+    case answer::shutdown:
+        return verdict::shutdown();
+    case answer::skip:
+        shared_.note(i, at, "answers skip where only continue fits; taken as that");
+        return verdict{};
+    case answer::conn_fail:
+        return {};
+    }
+    return {};
+}
+
+void session::envelope_decision(child_index i, stage at, wire::reply const& said) {
+    auto heard = as_verdict(i, at, said);
+    if (!heard) return shared_.fail(i, at, failure::protocol, "it says that its connection has failed");
+    bool const no_mail = at == stage::connect || at == stage::helo || at == stage::unknown;
+    if (heard->what == verdict::kind::discard && no_mail) {
+        shared_.note(i, at, "discard has no meaning here; taken as continue");
+        heard = verdict{};
+    }
+    if (heard->what == verdict::kind::accept) accepted(i, at);
+    auto* const mine = shared_.part(i);
+    bool const one_recipient = at == stage::rcpt && heard->what != verdict::kind::discard;
+    if (mine && heard->terminal() && !no_mail && !one_recipient) {
+        mine->done = true;
+        mine->result.said = name_of(*heard);
+    }
+    if (shared_.children.at(i).evaluated()) return evaluated_says(i, at, *heard);
+    if (asked_ && asked_->at() == at) asked_->answered(i, std::move(*heard));
+}
+
+void session::accepted(child_index i, stage at) {
+    if (at == stage::connect || at == stage::helo) return shared_.children.quit(i);
+    if (auto* const mine = shared_.part(i)) {
+        mine->done = true;
+        mine->result.said = "accept";
+    }
+}
+
+// What an evaluation-mode child says is logged, and decides what it sees next; nothing else (chain P63, P64).
+void session::evaluated_says(child_index i, stage at, verdict const& said) {
+    auto const* const mine = shared_.part(i);
+    bool const leaves_session = said.terminal() && (at == stage::connect || at == stage::helo);
+    if (leaves_session) shared_.children.quit(i);
+    if (!leaves_session && !(mine && mine->done)) return;
+    child_result result = mine ? mine->result : child_result{};
+    if (leaves_session) result.said = name_of(said);
+    shared_.when.out->add(core::evaluated{i, std::string(shared_.queue_id()), std::move(result)});
+}
+
+} // namespace milter::core

@@ -1,0 +1,259 @@
+// What the MTA says.
+#include "core/session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace milter::core {
+
+namespace {
+
+// What an MTA may say while it should wait for an answer (chain P49).
+constexpr std::size_t most_held_packets = 256;
+constexpr std::size_t most_held_bytes = 1024 * 1024;
+
+} // namespace
+
+void session::on(from_mta const& said) {
+    if (mta_gone_) return;
+    auto const& packet = said.packet;
+    await_mta(shared_.rules.idle_timeout);
+    if (!waiting()) return from_mta_now(packet);
+    // These overtake whatever is pending (chain P49).
+    using std::string_view_literals::operator""sv;
+    if ("AQK"sv.find(packet.code) != std::string_view::npos && negotiated_) {
+        held_.clear();
+        held_bytes_ = 0;
+        abandon_command();
+        return from_mta_now(packet);
+    }
+    hold_back(packet);
+}
+
+void session::hold_back(wire::frame const& packet) {
+    held_.push_back({packet.code, std::string(packet.payload)});
+    held_bytes_ += packet.payload.size();
+    if (held_.size() > most_held_packets || held_bytes_ > most_held_bytes)
+        refuse_mta("it does not wait for answers");
+}
+
+void session::from_mta_now(wire::frame packet) {
+    auto const command = wire::decode_command(packet);
+    if (!command) return repair_and_take(packet, command.error());
+    take(*command, packet);
+}
+
+// A string without its NUL is mended; anything else that a filter would choke on is not passed on (chain
+// P23).
+void session::repair_and_take(wire::frame const& packet, wire::error why) {
+    std::string mended(packet.payload);
+    mended += '\0';
+    wire::frame const whole{packet.code, mended};
+    if (auto const command = wire::decode_command(whole); command && why == wire::error::missing_nul) {
+        shared_.note({}, stage_of(packet.code).value_or(stage::negotiate),
+                     "the MTA's packet lacks its NUL; mended");
+        return take(*command, whole);
+    }
+    auto const at = stage_of(packet.code);
+    if (!negotiated_ || !at || *at == stage::negotiate)
+        return refuse_mta("it does not speak the milter protocol: " + std::string(wire::describe(why)));
+    shared_.note({}, *at,
+                 "the MTA's packet is broken: " + std::string(wire::describe(why)) + "; temporary failure");
+    shared_.answer(*at, verdict::of(verdict::kind::temp_fail));
+}
+
+void session::take(wire::command const& what, wire::frame const& packet) {
+    if (auto const* const offer = std::get_if<wire::negotiate>(&what)) return take(*offer);
+    if (std::holds_alternative<wire::quit>(what)) return end_session(true);
+    if (!negotiated_) return refuse_mta("it does not begin with an offer");
+    if (auto const* const pairs = std::get_if<wire::macros>(&what)) return take(*pairs);
+    if (std::holds_alternative<wire::quit_new_connection>(what)) return begin_again();
+    if (std::holds_alternative<wire::abort>(what)) {
+        if (shared_.mail && !shared_.mail->complete) abort_message();
+        return;
+    }
+    auto const at = *stage_of(packet.code);
+    if (refused_) return shared_.answer(at, *refused_);
+    take_command(what, packet);
+}
+
+void session::take(wire::negotiate const& offer) {
+    if (offered_) return refuse_mta("a second offer");
+    if (offer.version < 2) return refuse_mta("it offers protocol version " + std::to_string(offer.version));
+    offered_ = true;
+    shared_.offer = offer;
+    shared_.when.out->add(arm{{deadline::kind::negotiation}, shared_.rules.negotiation_timeout});
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        shared_.children.connect(i);
+}
+
+void session::take(wire::macros const& pairs) {
+    auto& macros = shared_.children.macros;
+    auto const at = stage_of(pairs.for_command);
+    if (!at) return;
+    // The last one of this stage was not followed by its command: it still goes to those who natively get it
+    // (chain P21a).
+    if (macros.fresh(*at) && (*at == stage::rcpt || *at == stage::mail))
+        for (child_index i = 0; i < shared_.children.size(); ++i)
+            if (shared_.children.at(i).ready() && !(shared_.part(i) && shared_.part(i)->done))
+                shared_.children.tell_macros(i, *at);
+    macros.store(pairs);
+}
+
+void session::take_command(wire::command const& what, wire::frame const& packet) {
+    auto const at = *stage_of(packet.code);
+    switch (at) {
+    case stage::connect:
+        return take_connect(std::get<wire::connect>(what), packet);
+    case stage::helo:
+        return take_helo(packet);
+    case stage::mail:
+        return take_mail(std::get<wire::mail>(what), packet);
+    case stage::rcpt:
+    case stage::data:
+        return take_message_command(at, packet);
+    case stage::unknown:
+        return ask(at, packet);
+    default:
+        return take_content(at, what);
+    }
+}
+
+void session::recognise_mta(wire::connect const& what) {
+    auto const& macros = shared_.children.macros;
+    if (macros.value(stage::connect, "v").starts_with("Postfix"))
+        shared_.profile = mta_kind::postfix;
+    else if ((what.family == '6' && what.address.starts_with("IPv6:")) ||
+             !macros.value(stage::connect, "if_addr").empty())
+        shared_.profile = mta_kind::sendmail;
+    else
+        shared_.profile = mta_kind::generic;
+}
+
+void session::take_connect(wire::connect const& what, wire::frame const& packet) {
+    if (shared_.rules.mta == mta_kind::automatic) recognise_mta(what);
+    shared_.connect = packet.payload;
+    ask(stage::connect, packet);
+}
+
+void session::take_helo(wire::frame const& packet) {
+    if (shared_.mail) abort_message(); // before the helo, as sendmail does (chain P24)
+    shared_.helo = packet.payload;
+    ask(stage::helo, packet);
+}
+
+void session::take_mail(wire::mail const& what, wire::frame const& packet) {
+    if (shared_.mail) abort_message();
+    auto& mail = shared_.need_mail();
+    mail.sender = what.address;
+    mail.queue_id = shared_.children.macros.value(stage::mail, "i");
+    ask(stage::mail, packet);
+}
+
+void session::take_message_command(stage at, wire::frame const& packet) {
+    auto const* const mail = shared_.mail.get();
+    if (!mail || mail->complete) {
+        shared_.note({}, at, "it came without a sender; temporary failure");
+        return shared_.answer(at, verdict::of(verdict::kind::temp_fail));
+    }
+    auto const& macros = shared_.children.macros;
+    if (macros.fresh(at))
+        if (auto const id = macros.value(at, "i"); !id.empty()) shared_.mail->queue_id = id;
+    if (mail->decided) return shared_.answer(at, *mail->decided); // from memory (chain P18, P19)
+    bool const refused = at == stage::rcpt && shared_.agreed.steps.has(wire::step::rejected_recipients) &&
+                         macros.fresh(at) && macros.value(at, "rcpt_mailer") == "error";
+    if (at == stage::rcpt &&
+        mail->recipients + mail->refused_recipients >= shared_.rules.limits.max_recipients)
+        return refuse_mta("more recipients than max_recipients allows");
+    ask(at, packet, refused);
+}
+
+void session::ask(stage at, wire::frame const& packet, bool refused_recipient) {
+    asked_.emplace(shared_, at, packet.payload, refused_recipient);
+    shared_.when.out->add(arm{{deadline::kind::command}, shared_.command_timeout()});
+    if (shared_.profile == mta_kind::postfix)
+        shared_.when.out->add(arm{{deadline::kind::progress}, shared_.rules.progress_interval});
+}
+
+bool session::too_much(wire::header const& field) {
+    auto const& most = shared_.rules.limits;
+    auto const& headers = shared_.mail->headers;
+    std::size_t const size = field.name.size() + field.value.size();
+    if (size > most.max_header_size)
+        refuse_mta("a header longer than max_header_size allows");
+    else if (headers.size() >= most.max_headers)
+        refuse_mta("more headers than max_headers allows");
+    else if (headers.held() + size > most.max_header_total)
+        refuse_mta("headers of more than " + std::to_string(most.max_header_total) + " bytes");
+    else
+        return false;
+    return true;
+}
+
+void session::take_content(stage at, wire::command const& what) {
+    if (shared_.mail && shared_.mail->complete) abort_message();
+    auto& mail = shared_.need_mail();
+    if (mail.queue_id.empty()) mail.queue_id = shared_.children.macros.value(at, "i");
+    if (auto const* const field = std::get_if<wire::header>(&what)) {
+        if (too_much(*field)) return;
+        content_.header(*field);
+        return shared_.answer(at, {});
+    }
+    if (at == stage::end_of_headers) {
+        content_.end_of_headers();
+        return shared_.answer(at, {});
+    }
+    if (auto const* const piece = std::get_if<wire::body>(&what)) {
+        content_.body(piece->bytes);
+        body_pending_ = true;
+    }
+    if (auto const* const end = std::get_if<wire::end_of_message>(&what)) {
+        content_.end_of_message(end->bytes);
+        end_pending_ = true;
+        shared_.when.out->add(arm{{deadline::kind::end_of_message}, shared_.rules.end_of_message_timeout});
+        shared_.when.out->add(arm{{deadline::kind::progress}, shared_.rules.progress_interval});
+    }
+    auto const most = shared_.rules.limits.max_message_size;
+    if (most > 0 && mail.received > most) refuse_mta("a message longer than max_message_size allows");
+}
+
+void session::abandon_command() {
+    if (asked_) {
+        for (child_index i = 0; i < shared_.children.size(); ++i)
+            if (asked_->waits_for(i)) shared_.children.overtake(i);
+        shared_.when.out->add(disarm{{deadline::kind::command}});
+        asked_.reset();
+    }
+    if (end_pending_) shared_.when.out->add(disarm{{deadline::kind::end_of_message}});
+    shared_.when.out->add(disarm{{deadline::kind::progress}});
+    end_pending_ = body_pending_ = replaying_ = false;
+}
+
+void session::abort_message() {
+    bool const had_verdict = shared_.mail->complete || shared_.mail->decided;
+    shared_.dismiss(false);
+    shared_.report(!had_verdict);
+    shared_.drop_mail();
+}
+
+// K: the session is over, another begins on the same connection with the same agreement (chain P47).
+void session::begin_again() {
+    if (shared_.mail) abort_message();
+    for (child_index i = 0; i < shared_.children.size(); ++i) {
+        shared_.children.quit(i);
+        shared_.children.connect(i);
+    }
+    shared_.children.macros.forget_all();
+    shared_.connect.clear();
+    shared_.helo.clear();
+    refused_.reset();
+    shared_.when.out->add(arm{{deadline::kind::negotiation}, shared_.rules.negotiation_timeout});
+}
+
+void session::refuse_mta(std::string why) {
+    if (mta_gone_) return;
+    shared_.when.out->add(session_refused{std::move(why)});
+    end_session(false);
+}
+
+} // namespace milter::core
