@@ -1,4 +1,5 @@
-// A descriptor that closes itself, and pipes of such. Nothing about what goes through them.
+// A descriptor that closes itself. Knows nothing about what it is of, and never reports a failed close: there
+// is nothing left to do then.
 #pragma once
 
 #include <utility>

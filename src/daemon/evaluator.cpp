@@ -28,6 +28,12 @@ namespace {
 using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
+// Ruby ends an evaluation in time itself and says which line it was at; a while later we end Ruby.
+constexpr auto patience = milliseconds(2'000);
+
+// Of what was printed when the evaluation failed because of it.
+constexpr std::size_t sample = 4096; // bytes
+
 constexpr int report_descriptor = 3; // where evaluate.rb writes
 
 // Variables that the process gets besides the MILTER_MANAGER_* ones; the rest of the environment is not for
@@ -71,8 +77,7 @@ std::string request_text(evaluation_request const& request) {
     if (request.effective_user) text["effective_user"] = *request.effective_user;
     text["defaults"] = config::defaults();
     text["memory_limit"] = request.memory_limit;
-    // A little earlier than we lose patience: Ruby can say which line it was at.
-    text["time_limit"] = static_cast<double>(request.time_limit.count()) * 0.9 / 1000;
+    text["time_limit"] = static_cast<double>(request.time_limit.count()) / 1000;
     return boost::json::serialize(text);
 }
 
@@ -165,7 +170,8 @@ int ruby_process::end() {
 class conversation {
 public:
     explicit conversation(evaluation_request const& limits)
-        : limits_(limits), request_(request_text(limits)), deadline_(clock::now() + limits.time_limit) {}
+        : limits_(limits), request_(request_text(limits)),
+          deadline_(clock::now() + limits.time_limit + patience) {}
 
     int start() {
         int const failed = ruby_.start(limits_.library, asked_.theirs.number(), told_.theirs.number(),
@@ -207,6 +213,7 @@ std::string conversation::run() {
         }
         ask();
         if (!take(told_.ours, printed, limits_.print_limit)) {
+            printed.resize(std::min(printed.size(), sample));
             return fmt::format("the configuration printed more than {} bytes and was ended",
                                limits_.print_limit);
         }

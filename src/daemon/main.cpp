@@ -22,6 +22,10 @@ void print(std::FILE* to, std::string const& text) {
     std::fflush(to);
 }
 
+std::string whole_lines(std::string text) {
+    return text.empty() || text.ends_with('\n') ? text : text + "\n";
+}
+
 // Half a configuration lets mail through unfiltered: with one complaint, nothing starts.
 int refuse(std::vector<config::complaint> const& complaints) {
     for (auto const& one : complaints)
@@ -36,7 +40,7 @@ int run(int argc, char const* const* argv) {
         return chosen.error().status;
     }
     auto configuration = load(*chosen);
-    print(stderr, configuration.printed);
+    print(stderr, whole_lines(configuration.printed));
     if (!configuration.result) return refuse(configuration.result.error());
     auto const running = std::make_shared<config::snapshot const>(std::move(*configuration.result));
     if (chosen->task == task::show_config) {

@@ -1,4 +1,5 @@
-// Where this program's own files are: as installed (also below another prefix), or in the build tree.
+// Where this program's own files are: as installed (also below another prefix), or in the build tree. Only
+// says where; never looks whether what is there is right.
 #pragma once
 
 #include <string>

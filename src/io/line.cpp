@@ -218,8 +218,12 @@ void line::fail(lost why, std::string detail) {
 }
 
 void line::close() {
-    if (!user_) return;
     flush();
+    discard();
+}
+
+void line::discard() {
+    if (!user_) return;
     user_ = nullptr;
     boost::system::error_code ignored;
     socket_.close(ignored);

@@ -73,6 +73,8 @@ public:
 
     // No callback after this. What is queued and cannot be written at once is dropped.
     void close();
+    // The same, and what is queued is not even tried.
+    void discard();
     bool is_open() const { return user_ != nullptr; }
     stream_socket& socket() { return socket_; }
 

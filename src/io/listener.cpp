@@ -148,6 +148,16 @@ void listener::stop() {
     pause_.cancel();
 }
 
+void listener::pause() {
+    paused_ = true;
+}
+
+void listener::resume() {
+    if (!paused_ || stopped_) return;
+    paused_ = false;
+    accept_all();
+}
+
 void listener::wait() {
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code ec) {
         if (!ec && !stopped_) accept_all();
@@ -160,7 +170,7 @@ void listener::accept_all() {
             ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (peer >= 0) {
             accepted_(stream_socket(context_, {family_of(peer), 0}, peer));
-            if (stopped_) return;
+            if (stopped_ || paused_) return;
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;

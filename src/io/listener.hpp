@@ -44,6 +44,9 @@ public:
     // Begins; ends with stop() or the destruction.
     void start();
     void stop();
+    // Leaves further clients in the queue of the kernel, until resume().
+    void pause();
+    void resume();
 
 private:
     void wait();
@@ -55,6 +58,7 @@ private:
     on_accept accepted_;
     on_trouble trouble_;
     bool stopped_ = false;
+    bool paused_ = false;
 };
 
 } // namespace milter::io

@@ -51,16 +51,13 @@ void frame_reader::filled(std::size_t n) {
 }
 
 tl::expected<std::optional<frame>, error> frame_reader::next() {
-    if (failed_) return tl::unexpected(*failed_);
     auto const unread = end_ - begin_;
     if (unread < length_bytes) return std::nullopt;
     char const* const start = buffer_.data() + begin_;
     std::size_t const length = read_u32(start);
-    if (length == 0)
-        failed_ = error::frame_empty;
-    else if (length - 1 > max_payload_)
-        failed_ = error::frame_too_long;
-    if (failed_) return tl::unexpected(*failed_);
+    // Such a length is never taken off the buffer: the error stays.
+    if (length == 0) return tl::unexpected(error::frame_empty);
+    if (length - 1 > max_payload_) return tl::unexpected(error::frame_too_long);
     if (unread - length_bytes < length) return std::nullopt;
     begin_ += length_bytes + length;
     return frame{start[length_bytes], std::string_view(start + header_bytes, length - 1)};
@@ -80,6 +77,11 @@ void append_frame(std::string& out, char code, std::string_view payload) {
 
 void append_frame(std::string& out, char code, std::string_view first, std::string_view second) {
     frame_writer(out, code).raw(first).raw(second);
+}
+
+void append_frame_head(std::string& out, char code, std::size_t payload_size) {
+    append_u32(out, static_cast<std::uint32_t>(payload_size + 1));
+    out += code;
 }
 
 } // namespace milter::wire

@@ -26,7 +26,9 @@ public:
     // max_payload: bytes after the code byte that are still accepted.
     explicit frame_reader(std::size_t max_payload);
 
-    // Room for the next read, at least `at_least` bytes. Invalidates every frame handed out so far.
+    // Room for the next read, at least `at_least` bytes. Invalidates every frame handed out so far. Memory
+    // grows with what has arrived, never with what is announced, and is given back behind a large frame; it
+    // stays around max_payload when next() is called until it yields nothing before each space().
     std::span<char> space(std::size_t at_least);
     // Says how many bytes of that room are now filled.
     void filled(std::size_t n);
@@ -35,7 +37,8 @@ public:
     // The frame's view is valid until the next space().
     tl::expected<std::optional<frame>, error> next();
 
-    // True when a frame has begun and not ended: an end of stream here is a cut packet.
+    // True when a frame has begun and not ended: an end of stream here is a cut packet. To be asked when
+    // next() has yielded nothing.
     bool in_frame() const;
     // Bytes of buffer held.
     std::size_t capacity() const;
@@ -45,12 +48,14 @@ private:
     std::size_t begin_ = 0; // first byte not yet handed out
     std::size_t end_ = 0;   // behind the last byte filled
     std::size_t max_payload_;
-    std::optional<error> failed_;
 };
 
 // Appends one frame. Payload must be below 4 GiB - 1.
 void append_frame(std::string& out, char code, std::string_view payload);
 // The same for a payload of two pieces.
 void append_frame(std::string& out, char code, std::string_view first, std::string_view second);
+
+// Only its head, for a payload of that size which the caller appends next.
+void append_frame_head(std::string& out, char code, std::size_t payload_size);
 
 } // namespace milter::wire

@@ -15,8 +15,9 @@ class smtp_reply {
 public:
     // A text from a filter, kept byte for byte when it satisfies the strictest common syntax.
     static tl::expected<smtp_reply, error> parse(std::string_view text);
-    // A text of our own. code: 400-599; enhanced: "" or "4.7.1"-like, else left out; text: one line,
-    // characters that no reply may hold become '?', '%' is doubled. The result is always valid.
+    // A text of our own. code: 400-599, any other becomes 451; enhanced: "" or "4.7.1"-like and of the code's
+    // class, else left out; text: one line, characters that no reply may hold become '?', '%' is doubled, cut
+    // at 980 bytes. The result is always valid.
     static smtp_reply make(unsigned code, std::string_view enhanced, std::string_view text);
 
     unsigned code() const { return code_; }           // 400-599

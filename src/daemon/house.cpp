@@ -1,0 +1,166 @@
+#include "daemon/house.hpp"
+
+#include "daemon/privilege.hpp"
+#include "io/listener.hpp"
+#include "observe/log.hpp"
+#include "proxy/worker.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace milter::daemon {
+
+namespace {
+
+namespace asio = boost::asio;
+using observe::level;
+
+// How long sessions may take to finish after the first TERM or INT.
+constexpr std::chrono::seconds stop_patience{60};
+
+int fail(std::string const& why) {
+    std::fprintf(stderr, "milter-manager: %s\n", why.c_str());
+    return EXIT_FAILURE;
+}
+
+observe::log_settings log_settings_of(config::log_settings const& from) {
+    observe::log_settings to;
+    if (auto const set = observe::levels::parse(from.level)) to.console = *set;
+    to.path = from.path.value_or("");
+    to.use_syslog = from.use_syslog;
+    to.syslog_facility = from.syslog_facility;
+    return to;
+}
+
+proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& running) {
+    proxy::settings to;
+    to.rules = {running, &running->live.policy};
+    to.body_memory = running->live.body_memory;
+    char const* const temporary = std::getenv("TMPDIR");
+    to.spool_directory =
+        running->live.spool_directory.value_or(temporary && *temporary ? temporary : "/var/tmp");
+    return to;
+}
+
+std::string allow_descriptors(std::uint64_t most) {
+    if (most == 0) return {};
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = most;
+    limit.rlim_max = std::max(limit.rlim_max, limit.rlim_cur);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return {};
+    return "cannot set manager.max_file_descriptors to " + std::to_string(most) + ": " +
+           std::generic_category().message(errno);
+}
+
+unsigned worker_count(unsigned wanted) {
+    return wanted > 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+}
+
+// The process while it serves: the workers, and the main thread that waits for signals.
+class house {
+public:
+    house(std::shared_ptr<config::snapshot const> running, observe::log& log, int descriptor)
+        : running_(std::move(running)), log_(log) {
+        unsigned const n = worker_count(running_->fixed.n_workers);
+        auto const most = running_->live.max_connections;
+        for (unsigned i = 0; i < n; ++i) {
+            auto const one_ended = [this] {
+                for (auto const& one : workers_)
+                    one->resume_accepting();
+            };
+            workers_.push_back(std::make_unique<proxy::worker>(
+                i + 1 == n ? descriptor : ::dup(descriptor), settings_of(running_), log_, counters_, most,
+                most > 0 ? std::function<void()>(one_ended) : nullptr));
+        }
+    }
+
+    void run() {
+        still_running_ = workers_.size();
+        for (auto const& one : workers_)
+            one->start([this] { asio::post(context_, [this] { worker_done(); }); });
+        wait_for_signal();
+        context_.run();
+    }
+
+private:
+    void wait_for_signal() {
+        signals_.async_wait([this](boost::system::error_code ec, int) {
+            if (ec) return;
+            if (std::exchange(stopping_, true)) return stop_sessions("a second signal");
+            log_.event(level::info, "stopping", {}, "no new sessions; those in flight may finish");
+            for (auto const& one : workers_)
+                one->stop_accepting();
+            patience_.expires_after(stop_patience);
+            patience_.async_wait([this](boost::system::error_code passed) {
+                if (!passed) stop_sessions("sessions were still in flight after the time to stop");
+            });
+            wait_for_signal();
+        });
+    }
+
+    void stop_sessions(std::string_view why) {
+        log_.event(level::warning, "sessions_ended", {}, why);
+        for (auto const& one : workers_)
+            one->stop_sessions();
+    }
+
+    void worker_done() {
+        if (--still_running_ > 0) return;
+        signals_.cancel();
+        patience_.cancel();
+    }
+
+    std::shared_ptr<config::snapshot const> running_;
+    observe::log& log_;
+    proxy::counters counters_;
+    asio::io_context context_{1};
+    asio::signal_set signals_{context_, SIGTERM, SIGINT};
+    asio::steady_timer patience_{context_};
+    std::vector<std::unique_ptr<proxy::worker>> workers_;
+    std::size_t still_running_ = 0;
+    bool stopping_ = false;
+};
+
+} // namespace
+
+int serve(std::shared_ptr<config::snapshot const> running) {
+    auto const& fixed = running->fixed;
+    if (fixed.daemon)
+        return fail(
+            "manager.daemon is not supported by this version: run it in the foreground (systemd, nohup)");
+    if (auto const why = allow_descriptors(fixed.max_file_descriptors); !why.empty()) return fail(why);
+    auto const log = observe::log::open(log_settings_of(running->live.log));
+    if (!log) return fail(log.error());
+    auto const& socket = fixed.manager;
+    auto const descriptor =
+        io::open_listener(*socket.where, {.unix_mode = socket.unix_socket_mode,
+                                          .unix_group = socket.unix_socket_group.value_or(""),
+                                          .remove_stale = socket.remove_unix_socket_on_create});
+    if (!descriptor) return fail("failed to listen: " + descriptor.error());
+    if (auto const why = drop_privileges(fixed.effective_user, fixed.effective_group, socket.where);
+        !why.empty())
+        return fail(why);
+    (*log)->event(level::info, "listening",
+                  {{"endpoint", socket.where->text()},
+                   {"children", std::to_string(running->live.policy.children.size())}});
+    house(running, **log, *descriptor).run();
+    if (socket.where->family == wire::endpoint::kind::unix_socket && socket.remove_unix_socket_on_close)
+        ::unlink(socket.where->path.c_str());
+    (*log)->event(level::info, "stopped", {});
+    return EXIT_SUCCESS;
+}
+
+} // namespace milter::daemon

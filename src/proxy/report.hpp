@@ -1,0 +1,34 @@
+// What a session has to tell the administrator → log lines. Every line about a session carries its number,
+// and the child and the queue id when they are known. Decides nothing.
+#pragma once
+
+#include "core/action.hpp"
+#include "observe/log.hpp"
+
+#include <cstdint>
+
+namespace milter::proxy {
+
+class report {
+public:
+    // session: a number that is unique in the process.
+    report(observe::log& log, core::policy const& rules, std::uint64_t session);
+
+    void operator()(core::child_failed const& what);
+    void operator()(core::oddity const& what);
+    void operator()(core::message_done const& what);
+    void operator()(core::session_decided const& what);
+    void operator()(core::evaluated const& what);
+    void operator()(core::session_refused const& what);
+    // The MTA's line was lost in a way that is not an ordinary end.
+    void mta_lost(std::string_view why, std::string_view detail);
+
+private:
+    std::string const& name_of(core::child_index i) const { return rules_.children[i].name; }
+
+    observe::log& log_;
+    core::policy const& rules_;
+    std::uint64_t session_;
+};
+
+} // namespace milter::proxy

@@ -1,0 +1,248 @@
+#include "proxy/session.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace milter::proxy {
+
+namespace {
+
+// Payload bytes of one packet: from the MTA, and from a child, some of which send a whole body at once
+// (protocol 1).
+constexpr std::size_t most_from_mta = 1024 * 1024;
+constexpr std::size_t most_from_child = 64 * 1024 * 1024;
+
+constexpr std::uint32_t kind_shift = 24;
+constexpr std::uint32_t child_mask = (1u << kind_shift) - 1;
+constexpr std::uint32_t writing_kind = 0xFF; // our own: a peer that does not read
+constexpr core::child_index the_mta = child_mask;
+
+io::deadlines::key key_of(core::deadline const& which) {
+    return static_cast<std::uint32_t>(which.what) << kind_shift | which.child;
+}
+
+io::deadlines::key writing_key(core::child_index child) {
+    return writing_kind << kind_shift | child;
+}
+
+core::microseconds now() {
+    return std::chrono::duration_cast<core::microseconds>(
+        std::chrono::steady_clock::now().time_since_epoch());
+}
+
+core::failure failure_of(io::lost why) {
+    switch (why) {
+    case io::lost::closed:
+        return core::failure::closed;
+    case io::lost::cut:
+        return core::failure::cut;
+    case io::lost::reset:
+        return core::failure::reset;
+    case io::lost::garbage:
+        return core::failure::garbage;
+    case io::lost::no_connection:
+        return core::failure::no_connection;
+    }
+    return core::failure::reset;
+}
+
+} // namespace
+
+session::session(boost::asio::io_context& context, settings const& with, observe::log& log,
+                 std::uint64_t number, on_finished finished)
+    : context_(context), rules_(with.rules), core_(*rules_), report_(log, *rules_, number),
+      spool_(with.body_memory, with.spool_directory),
+      deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
+      finished_(std::move(finished)) {
+    for (core::child_index i = 0; i < rules_->children.size(); ++i)
+        children_.push_back(std::make_unique<peer>(*this, false, i));
+}
+
+session::~session() {
+    deadlines_.stop();
+    if (mta_.line) mta_.line->close();
+    for (auto const& child : children_)
+        if (child->line) child->line->close();
+}
+
+void session::start(io::stream_socket mta) {
+    mta_.line = std::make_shared<io::line>(context_, mta_, most_from_mta);
+    mta_.line->attach(std::move(mta));
+    happened(core::mta_connected{});
+}
+
+void session::stop() {
+    happened(core::stop_now{});
+}
+
+// A whole event: what it causes is performed and written.
+void session::happened(core::event const& what) {
+    auto const alive = shared_from_this();
+    handle(what);
+    flush();
+}
+
+void session::handle(core::event const& what) {
+    auto const perform_all = [this] {
+        for (auto const& one : todo_.todo())
+            std::visit([this](auto const& asked) { perform(asked); }, one);
+        todo_.clear();
+    };
+    core_.handle(what, now(), todo_);
+    perform_all();
+    while (!later_.empty()) {
+        auto const next = later_.front();
+        later_.pop_front();
+        core_.handle(next, now(), todo_);
+        perform_all();
+    }
+    if (core_.finished()) finish();
+}
+
+void session::finish() {
+    if (!finished_) return;
+    deadlines_.stop();
+    // Not from inside: the owner drops the session.
+    boost::asio::post(context_,
+                      [self = shared_from_this(), tell = std::exchange(finished_, nullptr)] { tell(*self); });
+}
+
+void session::flush() {
+    for (auto const& child : children_)
+        flush(*child);
+    flush(mta_);
+}
+
+void session::flush(peer& one) {
+    if (!one.line || !one.line->is_open() || one.line->unsent() == 0) return;
+    one.line->flush();
+    if (one.line->waiting_to_write() && !one.write_armed) {
+        one.write_armed = true;
+        auto const patience = one.is_mta ? rules_->idle_timeout : rules_->children[one.child].writing_timeout;
+        deadlines_.arm(writing_key(one.child), patience);
+    }
+}
+
+void session::deadline(io::deadlines::key which) {
+    auto const child = which & child_mask;
+    auto const kind = which >> kind_shift;
+    if (kind != writing_kind)
+        return happened(core::deadline_passed{{static_cast<core::deadline::kind>(kind), child}});
+    if (child == the_mta) {
+        report_.mta_lost("it does not read", "");
+        return happened(core::mta_lost{"it does not read"});
+    }
+    happened(core::child_lost{child, core::failure::stuck, "nothing was read within writing_timeout"});
+}
+
+// What a peer does on its line.
+
+void session::peer::on_connected(io::line&) {
+    owner.happened(core::child_connected{child});
+}
+
+void session::peer::on_frame(io::line&, wire::frame const& packet) {
+    if (is_mta)
+        owner.handle(core::from_mta{packet});
+    else
+        owner.handle(core::from_child{child, packet});
+}
+
+void session::peer::on_frames_done(io::line&) {
+    auto const alive = owner.shared_from_this();
+    owner.flush();
+}
+
+void session::peer::on_drained(io::line&) {
+    if (write_armed) owner.deadlines_.disarm(writing_key(child));
+    write_armed = false;
+    if (!std::exchange(tell_when_sent, false)) return;
+    if (is_mta)
+        owner.happened(core::body_sent_to_mta{});
+    else
+        owner.happened(core::body_sent{child});
+}
+
+void session::peer::on_lost(io::line&, io::lost why, std::string const& detail) {
+    if (!is_mta) return owner.happened(core::child_lost{child, failure_of(why), detail});
+    if (why != io::lost::closed) owner.report_.mta_lost(io::describe(why), detail);
+    owner.happened(core::mta_lost{detail});
+}
+
+// What core asks for.
+
+void session::perform(core::to_mta const& what) {
+    mta_.line->send(todo_.bytes(what.bytes));
+}
+
+void session::perform(core::to_child const& what) {
+    if (auto const& line = children_[what.child]->line) line->send(todo_.bytes(what.bytes));
+}
+
+void session::perform(core::connect_child const& what) {
+    auto& child = *children_[what.child];
+    child.line = std::make_shared<io::line>(context_, child, most_from_child);
+    child.line->connect(rules_->children[what.child].where);
+}
+
+void session::perform(core::close_child const& what) {
+    auto& child = *children_[what.child];
+    if (child.line) child.line->close();
+    if (child.write_armed) deadlines_.disarm(writing_key(child.child));
+    child.write_armed = child.tell_when_sent = false;
+}
+
+void session::perform(core::close_mta const&) {
+    mta_.line->close();
+}
+void session::perform(core::arm const& what) {
+    deadlines_.arm(key_of(what.which), what.from_now);
+}
+void session::perform(core::disarm const& what) {
+    deadlines_.disarm(key_of(what.which));
+}
+void session::perform(core::drop_body const& what) {
+    spool_.drop(what.body);
+}
+
+void session::perform(core::keep const& what) {
+    auto const kept = spool_.append(what.body, what.packet.empty() ? todo_.bytes(what.bytes) : what.packet);
+    if (kept) return;
+    trouble_ = kept.error();
+    later_.push_back(core::body_not_kept{what.body, trouble_});
+}
+
+void session::perform(core::send_body const& what) {
+    send_piece(*children_[what.child], wire::body::code, what.body, what.offset, what.size);
+}
+
+void session::perform(core::send_body_to_mta const& what) {
+    send_piece(mta_, wire::replace_body::code, what.body, what.offset, what.size);
+}
+
+void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size) {
+    if (!to.line || !to.line->is_open()) return;
+    auto& queue = to.line->queue();
+    wire::append_frame_head(queue, code, size);
+    if (auto const read = spool_.read(body, offset, size, queue); !read) {
+        // The packet cannot be completed, so this line cannot go on.
+        trouble_ = read.error();
+        if (to.is_mta)
+            later_.push_back(core::mta_lost{trouble_});
+        else
+            later_.push_back(core::child_lost{to.child, core::failure::limit, trouble_});
+        to.line->discard();
+        return;
+    }
+    flush(to);
+    if (to.line->unsent() > 0)
+        to.tell_when_sent = true;
+    else if (to.is_mta)
+        later_.push_back(core::body_sent_to_mta{});
+    else
+        later_.push_back(core::body_sent{to.child});
+}
+
+} // namespace milter::proxy

@@ -1,0 +1,100 @@
+// One session on real lines: feeds what happens to a core::session and performs what it asks for. Holds the
+// lines, the timers and the spool; decides nothing. Everything on the thread of its io_context.
+#pragma once
+
+#include "core/session.hpp"
+#include "io/deadline.hpp"
+#include "io/line.hpp"
+#include "observe/log.hpp"
+#include "proxy/report.hpp"
+#include "proxy/spool.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace milter::proxy {
+
+// What sessions are run with. The session keeps the rules that it began with.
+struct settings {
+    std::shared_ptr<core::policy const> rules;
+    std::size_t body_memory = 1024 * 1024; // bytes
+    std::string spool_directory = "/var/tmp";
+};
+
+class session : public std::enable_shared_from_this<session> {
+public:
+    using on_finished = std::function<void(session&)>;
+
+    session(boost::asio::io_context& context, settings const& with, observe::log& log, std::uint64_t number,
+            on_finished finished);
+    ~session();
+    session(session const&) = delete;
+    session& operator=(session const&) = delete;
+
+    // Takes over the MTA's connection. `finished` is called once, from the io_context.
+    void start(io::stream_socket mta);
+    // Whatever is not decided gets a temporary failure, and the session ends.
+    void stop();
+
+private:
+    // Who speaks on a line: the MTA, or the child of that index.
+    struct peer final : io::line_user {
+        peer(session& of, bool mta, core::child_index i) : owner(of), is_mta(mta), child(i) {}
+        void on_connected(io::line&) override;
+        void on_frame(io::line&, wire::frame const& packet) override;
+        void on_frames_done(io::line&) override;
+        void on_drained(io::line&) override;
+        void on_lost(io::line&, io::lost why, std::string const& detail) override;
+
+        session& owner;
+        bool is_mta;
+        core::child_index child;
+        std::shared_ptr<io::line> line;
+        bool tell_when_sent = false; // core waits for the body to leave the queue
+        bool write_armed = false;
+    };
+
+    void happened(core::event const& what);
+    void handle(core::event const& what);
+    void flush();
+    void flush(peer& one);
+    void deadline(io::deadlines::key which);
+    void settle_write(peer& one);
+    void finish();
+
+    void perform(core::to_mta const&);
+    void perform(core::to_child const&);
+    void perform(core::connect_child const&);
+    void perform(core::close_child const&);
+    void perform(core::close_mta const&);
+    void perform(core::arm const&);
+    void perform(core::disarm const&);
+    void perform(core::keep const&);
+    void perform(core::drop_body const&);
+    void perform(core::send_body const&);
+    void perform(core::send_body_to_mta const&);
+    template <class Note>
+    void perform(Note const& what) {
+        report_(what);
+    }
+    void send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size);
+
+    boost::asio::io_context& context_;
+    std::shared_ptr<core::policy const> rules_;
+    core::session core_;
+    core::actions todo_;
+    std::deque<core::event> later_; // what performing an action has caused
+    std::string trouble_;           // text that an event in later_ looks at
+    report report_;
+    spool spool_;
+    io::deadlines deadlines_;
+    peer mta_;
+    std::vector<std::unique_ptr<peer>> children_;
+    on_finished finished_;
+};
+
+} // namespace milter::proxy

@@ -1,0 +1,46 @@
+// The bodies that a session keeps: in memory up to a limit, then in an unlinked temporary file each. Bytes
+// in, bytes out; knows nothing of what they mean.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+namespace milter::proxy {
+
+class spool {
+public:
+    // memory: bytes of one body before it goes to a file in `directory`.
+    spool(std::size_t memory, std::string directory);
+    ~spool();
+    spool(spool const&) = delete;
+    spool& operator=(spool const&) = delete;
+
+    // The error is a text with the reason; the body is then unusable.
+    tl::expected<void, std::string> append(std::uint32_t body, std::string_view bytes);
+    // Appends that piece to `out`. The error is a text; what has been appended then is undefined.
+    tl::expected<void, std::string> read(std::uint32_t body, std::uint64_t offset, std::size_t size,
+                                         std::string& out);
+    void drop(std::uint32_t body);
+
+    // Bytes held in memory, and the number of open files: for tests and metrics.
+    std::size_t in_memory() const;
+    std::size_t files() const;
+
+private:
+    struct kept {
+        std::string memory;
+        int file = -1;
+    };
+    tl::expected<void, std::string> move_to_file(kept& one);
+
+    std::size_t memory_;
+    std::string directory_;
+    std::map<std::uint32_t, kept> bodies_;
+};
+
+} // namespace milter::proxy

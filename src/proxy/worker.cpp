@@ -1,0 +1,64 @@
+#include "proxy/worker.hpp"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace milter::proxy {
+
+worker::worker(int descriptor, settings with, observe::log& log, counters& shared, std::uint64_t most_open,
+               std::function<void()> one_ended)
+    : with_(std::move(with)), log_(log), shared_(shared), most_open_(most_open),
+      one_ended_(std::move(one_ended)),
+      listener_(
+          context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
+          [this](std::string const& why) {
+              log_.event(observe::level::warning, "accept_paused", {{"error", why}},
+                         "raise manager.max_file_descriptors, or look for clients that do not leave");
+          }) {}
+
+worker::~worker() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void worker::start(std::function<void()> done) {
+    listener_.start();
+    thread_ = std::thread([this, done = std::move(done)] {
+        context_.run();
+        done();
+    });
+}
+
+void worker::stop_accepting() {
+    boost::asio::post(context_, [this] { listener_.stop(); });
+}
+
+void worker::resume_accepting() {
+    boost::asio::post(context_, [this] { listener_.resume(); });
+}
+
+void worker::stop_sessions() {
+    boost::asio::post(context_, [this] {
+        auto const all = sessions_; // stop() makes them end
+        for (auto const& [key, one] : all)
+            one->stop();
+    });
+}
+
+void worker::accepted(io::stream_socket mta) {
+    auto const number = ++shared_.sessions_begun;
+    auto const open = ++shared_.sessions_open;
+    auto const one =
+        std::make_shared<session>(context_, with_, log_, number, [this](session& it) { ended(it); });
+    sessions_.emplace(one.get(), one);
+    one->start(std::move(mta));
+    if (most_open_ > 0 && open >= most_open_) listener_.pause();
+}
+
+void worker::ended(session& one) {
+    --shared_.sessions_open;
+    sessions_.erase(&one);
+    if (one_ended_) one_ended_();
+}
+
+} // namespace milter::proxy
