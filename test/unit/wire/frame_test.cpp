@@ -51,7 +51,10 @@ TEST(frame, is_a_length_a_letter_and_a_payload) { // protocol 1
     append_frame(out, 'H', std::string_view("mx\0", 3));
     append_frame(out, 'B', "one", "two");
     append_frame(out, 'Q', {});
-    EXPECT_EQ(out, "before" + bytes(R"(00 00 00 04 "Hmx" 00 00 00 00 07 "Bonetwo" 00 00 00 01 "Q")"));
+    append_frame_head(out, 'B', 65535);
+    EXPECT_EQ(out,
+              "before" +
+                  bytes(R"(00 00 00 04 "Hmx" 00 00 00 00 07 "Bonetwo" 00 00 00 01 "Q" 00 01 00 00 "B")"));
 }
 
 TEST(frame, comes_out_the_same_one_byte_at_a_time) {
@@ -206,6 +209,14 @@ TEST(frame, that_was_large_gives_its_memory_back) {
     EXPECT_EQ(got[2].first, 'Q');
 }
 
+TEST(frame, leaves_all_of_the_buffer_to_the_next_read_when_all_are_taken) {
+    frame_reader reader(1000);
+    packets got;
+    feed(reader, stream_of(sample()));
+    drain(reader, got);
+    EXPECT_EQ(reader.space(1).size(), reader.capacity());
+}
+
 // Counts the bytes that the reader moves: whenever space() does not go on behind the last byte filled, what
 // was unread has been copied.
 std::size_t bytes_moved(std::string_view stream, std::size_t piece, std::size_t room) {
@@ -242,6 +253,27 @@ TEST(frame, costs_linear_time_in_any_chunking) {
             for (std::size_t room : {std::size_t{1}, piece, std::size_t{65536}})
                 EXPECT_LE(bytes_moved(*stream, piece, room), 4 * stream->size())
                     << "pieces of " << piece << ", room for " << room << ", stream of " << stream->size();
+}
+
+TEST(frame, costs_linear_time_even_when_taken_one_a_read) {
+    std::string const packet = stream_of({{'L', "a line"}});
+    frame_reader reader(1 << 20);
+    std::size_t const reads = 20000;
+    std::size_t backlog = 0;
+    // Until the buffer is full: then every read needs room.
+    for (; backlog < 5000 || reader.space(0).size() >= packet.size(); ++backlog)
+        feed(reader, packet);
+    std::size_t moved = 0, taken = 0;
+    for (std::size_t i = 0; i < reads; ++i) {
+        auto const* const behind = reader.space(0).data();
+        if (reader.space(packet.size()).data() != behind) moved += backlog * packet.size();
+        feed(reader, packet);
+        auto const next = reader.next();
+        ASSERT_TRUE(next && *next);
+        taken += (*next)->payload == "a line" ? 1U : 0U;
+    }
+    EXPECT_EQ(taken, reads);
+    EXPECT_LE(moved, 4 * (backlog + reads) * packet.size());
 }
 
 } // namespace
