@@ -51,6 +51,12 @@ class Trace:
                 arrow = "->" if packet.to_filter else "<-"
                 self._report.write(f"{time.monotonic():.3f} #{packet.connection} {arrow} {text}\n")
 
+    def close(self):
+        with self._lock:
+            if self._report:
+                self._report.close()
+                self._report = None
+
 
 def traced(running: contextlib.ExitStack, endpoints: dict[str, str], who: str) -> dict[str, str]:
     """The endpoints to use: the same ones, or tracers in front of them. Reports are DIRECTORY/WHO-NAME."""
@@ -74,6 +80,7 @@ def tracing(endpoint: str, trace: Trace):
             yield f"inet:{server.server_address[1]}@[{LOOPBACK}]"
         finally:
             server.shutdown()
+            trace.close()
 
 
 def connect(endpoint: str) -> socket.socket:
