@@ -1,4 +1,5 @@
-// What became of a list of header fields: the shortest list of lines kept, removed and added, in order.
+// What became of a list of header fields: the shortest list of lines kept, removed and added, in order. Never
+// compares by name alone: a changed value is a field removed and one added.
 #pragma once
 
 #include "tools/test_server/message.hpp"

@@ -1,4 +1,5 @@
-// A folder of its own for one test, gone with it. Never used for anything that must outlive the test.
+// A folder of its own for one test, gone with it, and the lines of a file in it. Never used for anything that
+// must outlive the test.
 #pragma once
 
 #include <cstdlib>
