@@ -77,7 +77,7 @@ void scene::report(bool aborted) {
             auto const link = children.at(i).link;
             result.said = link == child::link::failed ? "failed"
                           : link == child::link::left ? "left"
-                                                      : "pass";
+                                                      : "not-asked";
         }
         done.children.push_back(std::move(result));
     }

@@ -1,0 +1,230 @@
+#include "support/memory_stage.hpp"
+
+#include "support/words.hpp"
+
+#include <algorithm>
+
+namespace milter::test {
+
+namespace {
+
+using problem = tl::unexpected<std::string>;
+
+template <class Each>
+void for_each_frame(std::string_view bytes, Each each) {
+    wire::frame_reader reader(std::size_t{1} << 30);
+    auto const room = reader.space(bytes.size());
+    bytes.copy(room.data(), bytes.size());
+    reader.filled(bytes.size());
+    for (auto next = reader.next(); next && *next; next = reader.next())
+        each(**next);
+}
+
+} // namespace
+
+tl::expected<std::vector<std::string>, std::string> memory_stage::perform(std::string_view step) {
+    out_.clear();
+    auto const whole = step;
+    auto const who = take_word(step);
+    tl::expected<void, std::string> done;
+    if (who == "children")
+        done = read_children(step, cast_);
+    else if (who == "policy")
+        done = read_policy(step, cast_);
+    else if (who == "start")
+        done = start(step.empty() ? "offer v6 actions=all steps=all" : step);
+    else if (!session_ && !(who == "mta" && step == "connects"))
+        return problem("the session has not begun: " + std::string(whole));
+    else if (who == "pass")
+        pass(read_duration(step));
+    else if (who == "mta")
+        done = mta_does(step);
+    else if (auto const i = cast_.index_of(who); i < cast_.rules.children.size())
+        done = child_does(static_cast<core::child_index>(i), step);
+    else
+        return problem("nobody is called " + std::string(who));
+    if (!done) return problem(done.error());
+    return out_;
+}
+
+// The MTA connects and offers; the children connect and agree to what `children` says. Only the MTA's view is
+// told.
+tl::expected<void, std::string> memory_stage::start(std::string_view offer) {
+    if (auto done = mta_does("connects"); !done) return done;
+    if (auto done = mta_does(offer); !done) return done;
+    for (core::child_index i = 0; i < cast_.rules.children.size(); ++i) {
+        if (auto done = child_does(i, "connects"); !done) return done;
+        auto const answer = cast_.answers[i] == "agree" ? "agree v6 actions=all" : cast_.answers[i];
+        if (auto done = child_does(i, answer); !done) return done;
+    }
+    std::erase_if(out_, [](std::string const& line) { return !line.starts_with("mta <- agree"); });
+    return {};
+}
+
+tl::expected<void, std::string> memory_stage::mta_does(std::string_view what) {
+    if (what == "connects") {
+        session_ = std::make_unique<core::session>(cast_.rules);
+        watch_ = std::make_unique<invariants>(cast_.rules.children.size());
+        happen(core::mta_connected{});
+    } else if (what == "closes") {
+        happen(core::mta_lost{"closed"});
+    } else {
+        std::string bytes;
+        if (auto written = write_command(what, bytes); !written) return written;
+        packets(bytes, 0, true);
+    }
+    return {};
+}
+
+tl::expected<void, std::string> memory_stage::child_does(core::child_index i, std::string_view what) {
+    if (what == "connects")
+        happen(core::child_connected{i});
+    else if (what == "refuses")
+        happen(core::child_lost{i, core::failure::no_connection, "Connection refused"});
+    else if (what == "closes")
+        happen(core::child_lost{i, core::failure::closed, ""});
+    else {
+        std::string bytes;
+        if (auto written = write_reply(what, bytes); !written) return written;
+        packets(bytes, i, false);
+    }
+    return {};
+}
+
+void memory_stage::packets(std::string_view bytes, core::child_index child, bool from_mta) {
+    for_each_frame(bytes, [&](wire::frame const& packet) {
+        if (from_mta)
+            happen(core::from_mta{packet});
+        else
+            happen(core::from_child{child, packet});
+    });
+}
+
+std::vector<std::string> memory_stage::inject(core::child_index child, fault what) {
+    out_.clear();
+    switch (what) {
+    case fault::closes:
+        happen(core::child_lost{child, core::failure::closed, ""});
+        break;
+    case fault::cut:
+        happen(core::child_lost{child, core::failure::cut, ""});
+        break;
+    case fault::garbage:
+        happen(core::from_child{child, {'Z', "?"}});
+        break;
+    case fault::silence:
+        break;
+    }
+    return out_;
+}
+
+void memory_stage::happen(core::event const& what) {
+    later_.push_back(what);
+    while (!later_.empty()) {
+        auto const next = later_.front();
+        later_.pop_front();
+        watch_->happened(next);
+        session_->handle(next, now_, todo_);
+        for (auto const& one : todo_.todo()) {
+            watch_->asked(one, todo_);
+            perform(one);
+        }
+        todo_.clear();
+    }
+}
+
+void memory_stage::perform(core::action const& what) {
+    using namespace core;
+    auto const body_text = [&](body_id id, std::uint64_t offset, std::size_t size) {
+        return quoted(std::string_view(bodies_[id]).substr(static_cast<std::size_t>(offset), size));
+    };
+    if (auto const* const a = std::get_if<to_mta>(&what))
+        for_each_frame(todo_.bytes(a->bytes),
+                       [&](wire::frame const& one) { tell("mta", words_of_reply(one)); });
+    else if (auto const* const b = std::get_if<to_child>(&what))
+        for_each_frame(todo_.bytes(b->bytes),
+                       [&](wire::frame const& one) { tell(name(b->child), words_of_command(one)); });
+    else if (auto const* const c = std::get_if<connect_child>(&what))
+        note(name(c->child) + ": to be connected");
+    else if (auto const* const d = std::get_if<close_child>(&what))
+        note(name(d->child) + ": closed");
+    else if (std::holds_alternative<close_mta>(what))
+        note("mta: closed");
+    else if (auto const* const e = std::get_if<arm>(&what)) {
+        std::erase_if(alarms_, [&](alarm const& one) { return one.which == e->which; });
+        alarms_.push_back({now_ + e->from_now, e->which});
+    } else if (auto const* const f = std::get_if<disarm>(&what))
+        std::erase_if(alarms_, [&](alarm const& one) { return one.which == f->which; });
+    else if (auto const* const g = std::get_if<keep>(&what))
+        bodies_[g->body] += g->packet.empty() ? todo_.bytes(g->bytes) : g->packet;
+    else if (auto const* const h = std::get_if<drop_body>(&what))
+        bodies_.erase(h->body);
+    else if (auto const* const i = std::get_if<send_body>(&what)) {
+        tell(name(i->child), "body " + body_text(i->body, i->offset, i->size));
+        later_.push_back(body_sent{i->child});
+    } else if (auto const* const j = std::get_if<send_body_to_mta>(&what)) {
+        tell("mta", "replace-body " + body_text(j->body, j->offset, j->size));
+        later_.push_back(body_sent_to_mta{});
+    } else
+        note(words_of_note(what));
+}
+
+std::string memory_stage::words_of_note(core::action const& what) const {
+    using namespace core;
+    if (auto const* const a = std::get_if<child_failed>(&what))
+        return name(a->child) + ": failed at " + std::string(name_of(a->at)) + ": " +
+               std::string(describe(a->why)) + (a->detail.empty() ? "" : ": " + a->detail) + " -> " +
+               std::string(name_of(a->costs));
+    if (auto const* const b = std::get_if<oddity>(&what))
+        return (b->child ? name(*b->child) : "mta") + ": odd at " + std::string(name_of(b->at)) + ": " +
+               b->text;
+    if (auto const* const c = std::get_if<message_done>(&what)) {
+        std::string text = "message: " + std::string(c->aborted ? "aborted" : name_of(c->said));
+        if (c->decided_by) text += " by " + name(*c->decided_by);
+        text += " at " + std::string(name_of(c->at)) + " (";
+        for (child_index i = 0; i < c->children.size(); ++i)
+            text += (i > 0 ? " " : "") + name(i) + ":" + c->children[i].said;
+        return text + ")";
+    }
+    if (auto const* const d = std::get_if<session_decided>(&what))
+        return "session: " + std::string(name_of(d->said)) + " by " + name(d->by) + " at " +
+               std::string(name_of(d->at));
+    if (auto const* const e = std::get_if<evaluated>(&what))
+        return name(e->child) + ": would say " + e->result.said + ", " + std::to_string(e->result.edits) +
+               " edits";
+    if (auto const* const f = std::get_if<session_refused>(&what)) return "mta refused: " + f->text;
+    return "?";
+}
+
+// The first alarm that is due by then rings; false when there is none.
+bool memory_stage::next_alarm(core::microseconds until) {
+    auto const first = std::min_element(alarms_.begin(), alarms_.end(),
+                                        [](alarm const& a, alarm const& b) { return a.at < b.at; });
+    if (first == alarms_.end() || first->at > until) return false;
+    now_ = std::max(now_, first->at);
+    auto const which = first->which;
+    alarms_.erase(first);
+    happen(core::deadline_passed{which});
+    return true;
+}
+
+void memory_stage::pass(core::microseconds time) {
+    auto const until = now_ + time;
+    while (next_alarm(until)) {
+    }
+    now_ = until;
+}
+
+std::vector<std::string> memory_stage::run_out() {
+    out_.clear();
+    constexpr core::microseconds for_ever{std::chrono::hours(24 * 365)};
+    for (int rings = 0; rings < 10'000 && !finished() && next_alarm(for_ever); ++rings) {
+    }
+    return out_;
+}
+
+std::vector<std::string> memory_stage::broken() const {
+    return watch_ ? watch_->broken() : std::vector<std::string>();
+}
+
+} // namespace milter::test

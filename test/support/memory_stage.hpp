@@ -1,0 +1,66 @@
+// A stage for scenarios without a socket: a core::session, its peers' words, time as a value, bodies in
+// memory. Checks the invariants all along.
+#pragma once
+
+#include "core/session.hpp"
+#include "support/invariants.hpp"
+#include "support/scenario.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace milter::test {
+
+class memory_stage {
+public:
+    // One step of a scenario; what came of it, a line each. The error says what is wrong with the line.
+    tl::expected<std::vector<std::string>, std::string> perform(std::string_view step);
+
+    // Puts a failure in the place of what a child would do: closes, garbage, silence (until its deadline
+    // passes).
+    enum class fault { closes, cut, garbage, silence };
+    std::vector<std::string> inject(core::child_index child, fault what);
+
+    std::vector<std::string> broken() const;
+    bool begun() const { return session_ != nullptr; }
+    bool finished() const { return session_ && session_->finished(); }
+    std::size_t unanswered() const { return watch_ ? watch_->unanswered() : 0; }
+    // Lets time pass until nothing is due any more, or the session has finished.
+    std::vector<std::string> run_out();
+    cast const& with() const { return cast_; }
+
+private:
+    struct alarm {
+        core::microseconds at;
+        core::deadline which;
+    };
+    void happen(core::event const& what);
+    void perform(core::action const& what);
+    void pass(core::microseconds time);
+    bool next_alarm(core::microseconds until);
+    tl::expected<void, std::string> start(std::string_view offer);
+    tl::expected<void, std::string> mta_does(std::string_view what);
+    tl::expected<void, std::string> child_does(core::child_index i, std::string_view what);
+    void packets(std::string_view bytes, core::child_index child, bool from_mta);
+    void tell(std::string_view who, std::string_view text) {
+        out_.push_back(std::string(who) + " <- " + std::string(text));
+    }
+    std::string words_of_note(core::action const& what) const;
+    void note(std::string text) { out_.push_back(std::move(text)); }
+    std::string const& name(core::child_index i) const { return cast_.rules.children[i].name; }
+
+    cast cast_;
+    std::unique_ptr<core::session> session_;
+    std::unique_ptr<invariants> watch_;
+    core::actions todo_;
+    std::deque<core::event> later_;
+    std::vector<alarm> alarms_;
+    std::map<core::body_id, std::string> bodies_;
+    core::microseconds now_{0};
+    std::vector<std::string> out_;
+};
+
+} // namespace milter::test

@@ -1,0 +1,167 @@
+#include "support/scenario.hpp"
+
+#include "core/verdict.hpp"
+#include "support/words.hpp"
+
+#include <charconv>
+#include <sstream>
+
+namespace milter::test {
+
+namespace {
+
+using problem = tl::unexpected<std::string>;
+
+core::fallback fallback_of(std::string_view name) {
+    using core::fallback;
+    for (auto const one :
+         {fallback::reject, fallback::temp_fail, fallback::discard, fallback::shutdown, fallback::quarantine})
+        if (name == core::name_of(one)) return one;
+    return fallback::accept;
+}
+
+tl::expected<void, std::string> set_child(std::string_view word, core::child_policy& child,
+                                          std::string& answer) {
+    auto const equals = std::min(word.find('='), word.size());
+    auto const key = word.substr(0, equals);
+    auto const value = word.substr(std::min(equals + 1, word.size()));
+    if (key == "fallback")
+        child.on_failure = fallback_of(value);
+    else if (key == "evaluation")
+        child.evaluation_mode = true;
+    else if (key == "early_feed")
+        child.early_feed = value != "no";
+    else if (key == "reading_timeout")
+        child.reading_timeout = read_duration(value);
+    else if (key == "end_of_message_timeout")
+        child.end_of_message_timeout = read_duration(value);
+    else if (key == "connection_timeout")
+        child.connection_timeout = read_duration(value);
+    else if (key == "actions" || key == "steps" || key.starts_with("macros") || key.starts_with("v"))
+        answer.append(" ").append(word);
+    else
+        return problem("no such attribute of a child: " + std::string(key));
+    return {};
+}
+
+} // namespace
+
+std::vector<block> read_blocks(std::string_view text) {
+    std::vector<block> blocks;
+    block now;
+    bool expecting = false;
+    std::size_t number = 0;
+    std::istringstream lines{std::string(text)};
+    for (std::string line; std::getline(lines, line);) {
+        ++number;
+        if (expecting) {
+            if (!line.empty()) {
+                now.expected.push_back(line);
+                continue;
+            }
+            blocks.push_back(std::move(now));
+            now = {};
+            expecting = false;
+            continue;
+        }
+        if (line == "----")
+            expecting = true;
+        else if (line.empty() || line.starts_with('#'))
+            now.before.push_back(line);
+        else {
+            if (now.steps.empty()) now.line = number;
+            now.steps.push_back(line);
+        }
+    }
+    if (expecting || !now.steps.empty()) blocks.push_back(std::move(now));
+    return blocks;
+}
+
+std::string write_blocks(std::vector<block> const& blocks, std::string_view rest) {
+    std::string text;
+    for (auto const& one : blocks) {
+        for (auto const* const part : {&one.before, &one.steps})
+            for (auto const& line : *part)
+                text += line + "\n";
+        text += "----\n";
+        for (auto const& line : one.expected)
+            text += line + "\n";
+        text += "\n";
+    }
+    if (text.ends_with("\n\n")) text.pop_back();
+    return text.append(rest);
+}
+
+std::size_t cast::index_of(std::string_view name) const {
+    std::size_t i = 0;
+    while (i < rules.children.size() && rules.children[i].name != name)
+        ++i;
+    return i;
+}
+
+tl::expected<void, std::string> read_children(std::string_view line, cast& into) {
+    while (!line.empty()) {
+        auto const name = line.substr(0, line.find_first_of(" ("));
+        line.remove_prefix(name.size());
+        core::child_policy child;
+        child.name = name;
+        std::string answer = "agree";
+        if (line.starts_with('(')) {
+            auto const close = line.find(')');
+            if (close == line.npos) return problem("no ) behind " + std::string(name));
+            auto inside = line.substr(1, close - 1);
+            line.remove_prefix(close + 1);
+            while (!inside.empty())
+                if (auto const set = set_child(take_word(inside), child, answer); !set) return set;
+        }
+        while (line.starts_with(' '))
+            line.remove_prefix(1);
+        into.rules.children.push_back(std::move(child));
+        into.answers.push_back(std::move(answer));
+    }
+    return {};
+}
+
+tl::expected<void, std::string> read_policy(std::string_view line, cast& into) {
+    auto& rules = into.rules;
+    while (!line.empty()) {
+        auto const word = take_word(line);
+        auto const equals = std::min(word.find('='), word.size());
+        auto const key = word.substr(0, equals);
+        auto const value = word.substr(std::min(equals + 1, word.size()));
+        if (key == "mta")
+            rules.mta = value == "postfix"    ? core::mta_kind::postfix
+                        : value == "sendmail" ? core::mta_kind::sendmail
+                                              : core::mta_kind::generic;
+        else if (key == "negotiation_timeout")
+            rules.negotiation_timeout = read_duration(value);
+        else if (key == "command_timeout")
+            rules.command_timeout = read_duration(value);
+        else if (key == "end_of_message_timeout")
+            rules.end_of_message_timeout = read_duration(value);
+        else if (key == "progress_interval")
+            rules.progress_interval = read_duration(value);
+        else if (key == "offer_timeout")
+            rules.offer_timeout = read_duration(value);
+        else if (key == "chunk_size")
+            std::from_chars(value.data(), value.data() + value.size(), rules.chunk_size);
+        else if (key == "max_recipients")
+            std::from_chars(value.data(), value.data() + value.size(), rules.limits.max_recipients);
+        else if (key == "max_headers")
+            std::from_chars(value.data(), value.data() + value.size(), rules.limits.max_headers);
+        else if (key == "max_edits")
+            std::from_chars(value.data(), value.data() + value.size(), rules.limits.max_edits);
+        else
+            return problem("no such policy: " + std::string(key));
+    }
+    return {};
+}
+
+core::milliseconds read_duration(std::string_view text) {
+    std::int64_t value = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    bool const in_ms = std::string_view(end, text.data() + text.size()) == "ms";
+    return core::milliseconds(in_ms ? value : value * 1000);
+}
+
+} // namespace milter::test

@@ -1,0 +1,41 @@
+// A scenario file: blocks of lines to do, `----`, the lines that come of them, a blank line. Lines that begin
+// with # are for the reader. This file only reads the form; what the lines mean is the stages' business.
+#pragma once
+
+#include "core/policy.hpp"
+#include "wire/reply.hpp"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace milter::test {
+
+struct block {
+    std::size_t line = 0;            // of its first step, from 1
+    std::vector<std::string> before; // comment and blank lines in front of it
+    std::vector<std::string> steps;
+    std::vector<std::string> expected;
+};
+
+std::vector<block> read_blocks(std::string_view text);
+std::string write_blocks(std::vector<block> const& blocks, std::string_view rest);
+
+// What a `children` line and `policy` lines set up: rules, and what each child answers to an offer.
+struct cast {
+    core::policy rules;
+    std::vector<std::string> answers; // "agree ..." words, a child each
+
+    std::size_t index_of(std::string_view name) const; // children.size() when there is none
+};
+// children NAME(fallback=reject reading_timeout=1s actions=... steps=...) NAME...
+tl::expected<void, std::string> read_children(std::string_view line, cast& into);
+// policy mta=postfix negotiation_timeout=1s ...
+tl::expected<void, std::string> read_policy(std::string_view line, cast& into);
+// "250ms", "1s".
+core::milliseconds read_duration(std::string_view text);
+
+} // namespace milter::test
