@@ -19,7 +19,7 @@ json::value to_json(value const& what) {
         json::value operator()(std::int64_t integer) const { return integer; }
         json::value operator()(milliseconds time) const { return static_cast<double>(time.count()) / 1000; }
         json::value operator()(std::string const& text) const { return json::string(text); }
-        json::value operator()(wire::endpoint const& where) const { return json::string(where.text()); }
+        json::value operator()(written_endpoint const& where) const { return json::string(where.written); }
         json::value operator()(macro_lists const& lists) const {
             json::object object;
             for (auto const& [stage, names] : lists) {

@@ -97,7 +97,7 @@ std::string inspect(value const& what) {
         std::string operator()(std::int64_t integer) const { return std::to_string(integer); }
         std::string operator()(milliseconds time) const { return inspect_seconds(time); }
         std::string operator()(std::string const& text) const { return inspect(text); }
-        std::string operator()(wire::endpoint const& where) const { return inspect(where.text()); }
+        std::string operator()(written_endpoint const& where) const { return inspect(where.written); }
         std::string operator()(macro_lists const& lists) const { return inspect_macros(lists); }
         std::string operator()(names const& list) const { return inspect_names(list); }
     } as_ruby;

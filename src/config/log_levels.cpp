@@ -44,10 +44,10 @@ tl::expected<std::string, std::string> normal_levels(std::string_view text) {
     if (text.empty() || text == "default") return "default";
     level_set set;
     if (text.front() == '+' || text.front() == '-') set = standard;
-    while (!text.empty()) {
-        auto const bar = text.find('|');
-        std::string_view word = text.substr(0, bar);
-        text = bar == std::string_view::npos ? std::string_view{} : text.substr(bar + 1);
+    for (std::size_t begin = 0; begin <= text.size();) {
+        auto const end = std::min(text.find('|', begin), text.size());
+        std::string_view word = text.substr(begin, end - begin);
+        begin = end + 1;
         bool const remove = word.starts_with('-');
         if (remove || word.starts_with('+')) word.remove_prefix(1);
         auto const named = set_of(word);

@@ -1,4 +1,5 @@
-// The words of log.level and of syslog (logs 1, 2), as far as a configuration must know them. Knows no log.
+// The words of log.level and of syslog (logs 1, 2), as far as a configuration must know them. What is logged
+// where is decided elsewhere: no log is known here.
 #pragma once
 
 #include <span>

@@ -1,4 +1,5 @@
-// The known name that an unknown one most probably means. Used for complaints only, never to correct input.
+// The known name that an unknown one most probably means. Used for complaints
+// only, never to correct input.
 #pragma once
 
 #include <span>

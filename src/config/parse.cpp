@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -46,16 +48,17 @@ std::string_view nearest_in(std::span<setting<Owner> const> table, std::string_v
     return nearest(name, known);
 }
 
-// Stores a judged value; true when the place of its assignment is worth telling.
+// Stores a judged value; true when the place of its assignment is worth telling: an assigned nil takes it
+// back, but for attributes of milters.
 template <class Owner>
-bool store(setting<Owner> const& at, Owner& owner, value const& to) {
+bool store(setting<Owner> const& at, Owner& owner, value const& to, bool was_nil) {
     static Owner const untouched{};
-    bool const is_nil = std::holds_alternative<std::monostate>(to);
+    bool const empty = std::holds_alternative<std::monostate>(to);
     auto const standard = at.field.get(untouched);
-    at.field.set(owner, is_nil && !at.field.can_be_empty ? standard : to);
+    at.field.set(owner, empty && !at.field.can_be_empty ? standard : to);
     if (at.origin == origin::never_told) return false;
     if (at.origin == origin::unless_default && at.field.get(owner) == standard) return false;
-    return !is_nil || std::is_same_v<Owner, milter>;
+    return !was_nil || at.rule.type == type::boolean || std::is_same_v<Owner, milter>;
 }
 
 class reading {
@@ -100,7 +103,7 @@ void reading::read_setting(std::span<setting<Owner> const> table, std::string_vi
     auto const judged = judge(known->rule, given);
     if (!judged) {
         complain(where, fmt::format("{}.{} {}", section, name, judged.error()));
-    } else if (store(*known, owner, *judged) && where != source_) {
+    } else if (store(*known, owner, *judged, given.is_null()) && where != source_) {
         told.insert_or_assign(std::string(name), where);
     }
 }
@@ -232,6 +235,21 @@ void reading::finish() {
     }
 }
 
+// Puts complaints in the order in which a reader of the files meets them.
+void sort_by_place(std::vector<complaint>& all, std::vector<std::string> const& files) {
+    auto const place = [&](complaint const& one) {
+        auto const colon = std::min(one.where.rfind(':'), one.where.size());
+        std::uint64_t line = 0;
+        std::from_chars(one.where.data() + std::min(colon + 1, one.where.size()),
+                        one.where.data() + one.where.size(), line);
+        auto const file =
+            std::find(files.begin(), files.end(), one.where.substr(0, line == 0 ? std::string::npos : colon));
+        return std::pair(file - files.begin(), line);
+    };
+    std::stable_sort(all.begin(), all.end(),
+                     [&](complaint const& a, complaint const& b) { return place(a) < place(b); });
+}
+
 // The place of byte n of the text.
 std::string line_and_column(std::string_view text, std::size_t n) {
     auto const before = text.substr(0, n);
@@ -267,7 +285,10 @@ tl::expected<snapshot, std::vector<complaint>> parse(std::string_view text, std:
     for (auto const& one : overrides)
         all.override_by(one);
     all.finish();
-    if (!all.complaints.empty()) return tl::unexpected(std::move(all.complaints));
+    if (!all.complaints.empty()) {
+        sort_by_place(all.complaints, all.result.files);
+        return tl::unexpected(std::move(all.complaints));
+    }
     return std::move(all.result);
 }
 

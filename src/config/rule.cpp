@@ -84,7 +84,7 @@ judged judge_endpoint(rule const& by, json::value const& given) {
         return tl::unexpected(
             fmt::format("is {}: {}; {} is allowed", inspect(given), where.error(), allowed(by)));
     }
-    return *where;
+    return written_endpoint{*where, *text};
 }
 
 judged judge_levels(rule const& by, json::value const& given) {
@@ -150,7 +150,8 @@ judged judge_conditions(json::value const& given) {
 
 judged judge(rule const& by, json::value const& given) {
     if (given.is_null() && by.type != type::boolean) {
-        return by.nil == on_nil::refuse ? judged(refused(by, given)) : judged(value{});
+        if (by.nil == on_nil::refuse) return refused(by, given);
+        return by.nil == on_nil::zero ? value(std::int64_t{0}) : value{};
     }
     switch (by.type) {
     case type::boolean:

@@ -32,7 +32,7 @@ enum class type {
 };
 
 // What nil does; a field that can be empty is empty after it.
-enum class on_nil { refuse, restore_default };
+enum class on_nil { refuse, restore_default, zero };
 
 struct rule {
     config::type type;

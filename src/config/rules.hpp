@@ -1,4 +1,5 @@
-// Rules that several settings share. Only for the tables of settings.
+// Rules that several settings share. Only for the tables of settings; nothing that a single
+// setting has alone.
 #pragma once
 
 #include "config/rule.hpp"

@@ -29,9 +29,19 @@ inline std::optional<std::string> unless_empty(std::string_view text) {
     return text.empty() ? std::nullopt : std::optional(std::string(text));
 }
 
+// An endpoint that is shown as it was written.
+struct written_endpoint : wire::endpoint {
+    std::string written;
+};
+
+// text: right for sure, from the build.
+inline written_endpoint built_in_endpoint(std::string_view text) {
+    return {wire::endpoint::parse(text).value(), std::string(text)};
+}
+
 // A socket that the process listens on.
 struct listening {
-    std::optional<wire::endpoint> where;
+    std::optional<written_endpoint> where;
     unsigned unix_socket_mode = 0660;
     std::optional<std::string> unix_socket_group;
     bool remove_unix_socket_on_create = true;
@@ -53,7 +63,7 @@ struct recorded {
 };
 
 struct fixed {
-    listening manager{.where = wire::endpoint::parse(built_in::connection_spec).value(),
+    listening manager{.where = built_in_endpoint(built_in::connection_spec),
                       .unix_socket_group = unless_empty(built_in::socket_group)};
     listening controller;
     bool privilege_mode = false;
@@ -100,7 +110,7 @@ using locations = std::map<std::string, std::string, std::less<>>;
 // A define_milter with all its attributes, also of a disabled one.
 struct milter {
     core::child_policy child; // child.where is meaningful only when `where` is set
-    std::optional<wire::endpoint> where;
+    std::optional<written_endpoint> where;
     std::optional<std::string> description;
     bool enabled = true;
     std::optional<std::string> command; // run when connecting fails, in privilege mode

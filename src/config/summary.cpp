@@ -19,7 +19,7 @@ std::string summary(snapshot const& what) {
     std::string text = "The configuration is right.\nRead:";
     for (auto const& file : what.files)
         text += " " + file;
-    text += fmt::format("\nListen on {}\n", what.fixed.manager.where->text());
+    text += fmt::format("\nListen on {}\n", what.fixed.manager.where->written);
     std::string idle;
     std::size_t n = 0;
     for (auto const& one : what.milters) {
@@ -28,7 +28,7 @@ std::string summary(snapshot const& what) {
             idle += fmt::format("Not asked: {} (disabled{})\n", called, place(one));
             continue;
         }
-        text += fmt::format("Milter {}: {} on {}, fallback {}{}\n", ++n, called, one.where->text(),
+        text += fmt::format("Milter {}: {} on {}, fallback {}{}\n", ++n, called, one.where->written,
                             word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "");
     }
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";

@@ -18,7 +18,7 @@ namespace milter::config {
 using names = std::vector<std::string>;
 
 // nil, boolean, number, time, text (also a word of a list), socket, macro names, names of conditions.
-using value = std::variant<std::monostate, bool, std::int64_t, milliseconds, std::string, wire::endpoint,
+using value = std::variant<std::monostate, bool, std::int64_t, milliseconds, std::string, written_endpoint,
                            macro_lists, names>;
 
 std::string_view word(core::fallback what); // "temporary-failure"
@@ -56,7 +56,7 @@ inline value to_value(macro_lists const& field) {
 inline value to_value(names const& field) {
     return field;
 }
-inline value to_value(wire::endpoint const& field) {
+inline value to_value(written_endpoint const& field) {
     return field;
 }
 template <class T>
@@ -95,8 +95,8 @@ inline void assign(macro_lists& field, value const& to) {
 inline void assign(names& field, value const& to) {
     field = std::get<names>(to);
 }
-inline void assign(wire::endpoint& field, value const& to) {
-    field = std::get<wire::endpoint>(to);
+inline void assign(written_endpoint& field, value const& to) {
+    field = std::get<written_endpoint>(to);
 }
 template <class T>
 void assign(std::optional<T>& field, value const& to) {

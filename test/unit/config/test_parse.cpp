@@ -1,0 +1,142 @@
+#include "config/parse.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+namespace milter::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::vector<std::string> complaints(std::string_view json, std::span<override_value const> overrides = {}) {
+    auto const read = parse(json, "x.json", overrides);
+    std::vector<std::string> texts;
+    if (read) return texts;
+    for (auto const& one : read.error())
+        texts.push_back(one.text());
+    return texts;
+}
+
+TEST(Parse, nothing_at_all_is_the_defaults) {
+    auto const read = parse("{}", "x.json");
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->fixed.manager.unix_socket_mode, 0660U);
+    EXPECT_EQ(read->live.policy.chunk_size, 65'535U);
+    EXPECT_EQ(read->live.policy.on_no_child_left, core::fallback::accept);
+    EXPECT_EQ(read->live.fallback_status_at_disconnect, core::fallback::temp_fail);
+    EXPECT_TRUE(read->milters.empty());
+    EXPECT_TRUE(read->locations.empty());
+}
+
+TEST(Parse, builds_the_policy_of_the_enabled_milters_in_order) {
+    auto const read = parse(R"({"manager": {"mta": "sendmail", "fallback_status": "reject", "max_headers": 7,
+                                             "command_timeout": 2.5},
+        "milters": [
+          {"name": "a", "connection_spec": "unix:/a", "fallback_status": "quarantine", "reading_timeout": 0.5},
+          {"name": "off", "connection_spec": "unix:/off", "enabled": false},
+          {"name": "b", "connection_spec": "inet:5@[127.0.0.1]", "evaluation_mode": true, "early_feed": false}]})",
+                            "x.json");
+    ASSERT_TRUE(read) << read.error().front().text();
+    auto const& policy = read->live.policy;
+    EXPECT_EQ(policy.mta, core::mta_kind::sendmail);
+    EXPECT_EQ(policy.on_no_child_left, core::fallback::reject);
+    EXPECT_EQ(policy.limits.max_headers, 7U);
+    EXPECT_EQ(policy.command_timeout, milliseconds(2'500));
+    ASSERT_EQ(policy.children.size(), 2U);
+    EXPECT_EQ(policy.children[0].name, "a");
+    EXPECT_EQ(policy.children[0].where.path, "/a");
+    EXPECT_EQ(policy.children[0].on_failure, core::fallback::quarantine);
+    EXPECT_EQ(policy.children[0].reading_timeout, milliseconds(500));
+    EXPECT_TRUE(policy.children[0].early_feed);
+    EXPECT_EQ(policy.children[1].name, "b");
+    EXPECT_EQ(policy.children[1].where.port, 5);
+    EXPECT_TRUE(policy.children[1].evaluation_mode);
+    EXPECT_FALSE(policy.children[1].early_feed);
+    EXPECT_EQ(read->milters.size(), 3U);
+}
+
+TEST(Parse, all_complaints_come_together_in_the_order_of_files_and_lines) {
+    EXPECT_THAT(
+        complaints(R"({
+        "manager": {"n_workers": -1, "bogus": 1, "max_edits": null},
+        "log": {"level": "what"},
+        "milters": [{"name": "m", "reading_timeot": 1, "locations": {"define_milter": "b:1", "reading_timeot": "b:2"}}],
+        "conditions": [{"name": "C", "location": "a:30"}],
+        "complaints": [{"where": "a:4", "what": "RuntimeError: x"}],
+        "files": ["a", "b"],
+        "locations": {"manager.n_workers": "b:10", "manager.bogus": "a:20", "log.level": "a:3"}})"),
+        ElementsAre(
+            StartsWith("a:3: log.level is \"what\": unknown level"), "a:4: RuntimeError: x",
+            StartsWith("a:20: unknown setting manager.bogus; the nearest known name is manager."),
+            "a:30: condition \"C\": define_applicable_condition is not supported by this version yet; "
+            "remove it",
+            "b:1: define_milter(\"m\"): no connection_spec; an enabled milter needs one",
+            "b:2: define_milter(\"m\"): unknown setting milter.reading_timeot; the nearest known name is "
+            "milter.reading_timeout",
+            "b:10: manager.n_workers is -1; an integer from 0 to 1000, or nil is allowed"));
+}
+
+TEST(Parse, without_a_location_the_source_is_named) {
+    EXPECT_THAT(complaints(R"({"log": {"path": 1}})"),
+                ElementsAre("x.json: log.path is 1; a text, or nil is allowed"));
+}
+
+TEST(Parse, names_are_allowed_once_and_needed) {
+    EXPECT_THAT(complaints(R"({"milters": [{"name": "a", "enabled": false}, {"name": "a", "enabled": false},
+                                           {"enabled": false}, {"name": 3}, 4]})"),
+                ElementsAre("x.json: a second milter \"a\"; a name is allowed once",
+                            "x.json: a milter without a name; its \"name\" must be a text",
+                            "x.json: a milter without a name; its \"name\" must be a text",
+                            "x.json: a milter is 4; an object is allowed"));
+}
+
+TEST(Parse, parts_of_a_wrong_shape) {
+    for (auto const* json : {"[]", "3", "null", R"({"manager": []})", R"({"milters": {}})", R"({"files": 1})",
+                             R"({"conditions": {}})", R"({"complaints": "x"})", R"({"bogus": {}})"}) {
+        EXPECT_THAT(complaints(json), ElementsAre(StartsWith("x.json: "))) << json;
+    }
+    EXPECT_THAT(complaints(R"({"complaints": ["x"]})"), ElementsAre("x.json: \"x\""));
+}
+
+TEST(Parse, what_is_not_json_is_told_with_line_and_column) {
+    EXPECT_THAT(complaints(""), ElementsAre(StartsWith("x.json:1:1: not JSON: ")));
+    EXPECT_THAT(complaints("{\n  \"manager\": }"), ElementsAre(StartsWith("x.json:2:14: not JSON: ")));
+    EXPECT_THAT(complaints("{} x"), ElementsAre(StartsWith("x.json:1:4: not JSON: ")));
+    EXPECT_THAT(complaints("{\"manager\": {\"pid_file\": \"\xff\"}}"), ElementsAre(HasSubstr("not JSON")));
+    EXPECT_THAT(complaints(std::string(100'000, '[')), ElementsAre(HasSubstr("not JSON")));
+}
+
+TEST(Parse, overrides_win_in_their_order_and_have_no_location) {
+    std::vector<override_value> const overrides{{"manager", "n_workers", 4, "--n-workers"},
+                                                {"manager", "n_workers", 5, "--n-workers"}};
+    auto const read = parse(R"({"manager": {"n_workers": 1}, "locations": {"manager.n_workers": "f:1"}})",
+                            "x.json", overrides);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->fixed.n_workers, 5U);
+    EXPECT_FALSE(read->locations.contains("manager.n_workers"));
+    EXPECT_EQ(problem_of(overrides[0]), std::nullopt);
+}
+
+TEST(Parse, a_bad_override_is_told_by_its_option) {
+    std::vector<override_value> const overrides{{"manager", "n_workers", 5000, "--n-workers"}};
+    auto const expected =
+        "--n-workers: manager.n_workers is 5000; an integer from 0 to 1000, or nil is allowed";
+    EXPECT_THAT(complaints("{}", overrides), ElementsAre(expected));
+    EXPECT_EQ(problem_of(overrides[0])->text(), expected);
+}
+
+TEST(Parse, log_settings_at_their_default_have_no_location) {
+    auto const read = parse(R"({"log": {"syslog_facility": "mail", "level": "default", "use_syslog": false},
+        "locations": {"log.syslog_facility": "f:1", "log.level": "f:2", "log.use_syslog": "f:3"}})",
+                            "x.json");
+    ASSERT_TRUE(read);
+    EXPECT_THAT(read->locations, ElementsAre(testing::Pair("log.use_syslog", "f:3")));
+}
+
+} // namespace
+} // namespace milter::config
