@@ -1,5 +1,5 @@
-// The macros that an MTA told, by stage, with the lifetimes of protocol 5.3. Never interprets a value and never
-// forgets one before its time.
+// The macros that an MTA told, by stage, with the lifetimes of protocol 5.3. Never interprets a value and
+// never forgets one before its time.
 #pragma once
 
 #include "wire/command.hpp"

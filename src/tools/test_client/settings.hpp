@@ -1,5 +1,5 @@
-// What milter-test-client was told to do, checked: the command line as values. Knows no sockets and never prints
-// but a complaint.
+// What milter-test-client was told to do, checked: the command line as values. Knows no sockets and never
+// prints but a complaint.
 #pragma once
 
 #include "filter/answer.hpp"

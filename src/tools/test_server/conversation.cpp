@@ -159,15 +159,15 @@ void conversation::on_answer(wire::answer what) {
 }
 
 void conversation::on_reply_code(std::string_view text) {
-    if (auto const valid = wire::smtp_reply::parse(text); !valid)
-        note(fmt::format("{}: {}: <{}>", stage(), wire::describe(valid.error()), text));
-    if (text.size() >= 3 && text.front() == '5')
-        on_decision("reject", text);
-    else if (text.size() >= 3 && text.front() == '4')
-        on_decision("temporary-failure", text);
-    else
+    bool const known = text.size() >= 3 && (text.front() == '4' || text.front() == '5');
+    if (!known) {
         failed(fmt::format("Protocol error at {}: a reply code that is neither 4xx nor 5xx: <{}>", stage(),
                            text));
+        return;
+    }
+    if (auto const valid = wire::smtp_reply::parse(text); !valid)
+        note(fmt::format("{}: {}: <{}>", stage(), wire::describe(valid.error()), text));
+    on_decision(text.front() == '5' ? "reject" : "temporary-failure", text);
 }
 
 void conversation::on_decision(std::string_view status, std::string_view reply) {

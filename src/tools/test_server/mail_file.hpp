@@ -1,5 +1,5 @@
-// A mail as it lies in a file: header fields and body, LF or CRLF, perhaps with the "From " line of an mbox. Never
-// changes a byte of the body.
+// A mail as it lies in a file: header fields and body, LF or CRLF, perhaps with the "From " line of an mbox.
+// Never changes a byte of the body.
 #pragma once
 
 #include "tools/test_server/message.hpp"

@@ -1,5 +1,5 @@
-// The output of milter-test-server, to the letter: other programs parse it (tools A.5, A.6, A.7). Makes texts,
-// never writes them.
+// The output of milter-test-server, to the letter: other programs parse it (tools A.5, A.6, A.7). Makes
+// texts, never writes them.
 #pragma once
 
 #include "tools/test_server/conversation.hpp"

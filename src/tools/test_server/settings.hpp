@@ -1,5 +1,5 @@
-// What milter-test-server was told to play, checked and complete: the command line and the mail file as values.
-// Knows no sockets and never prints but a complaint.
+// What milter-test-server was told to play, checked and complete: the command line and the mail file as
+// values. Knows no sockets and never prints but a complaint.
 #pragma once
 
 #include "tools/test_server/message.hpp"
