@@ -16,10 +16,12 @@ manager.connection_spec = "inet:{port}@[127.0.0.1]"
 log.use_syslog = false
 """
 
+READING_TIMEOUT_S = 60
+
 CHILD = """\
 define_milter("{name}") do |milter|
   milter.connection_spec = "{endpoint}"
-  milter.fallback_status = "temporary-failure"
+  milter.fallback_status = "{fallback}"
   milter.reading_timeout = {reading_timeout_s}
 end
 """
@@ -36,13 +38,15 @@ def program() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def running_manager(home: pathlib.Path, children: dict[str, str], more_configuration: str = ""):
-    """Children: their endpoints by name, in order. Yields the manager's endpoint, and checks that it ends well."""
+def running_manager(home: pathlib.Path, children: dict[str, str], fallback: str = "temporary-failure",
+                    more_configuration: str = ""):
+    """Children: their endpoints by name, in order. Fallback: what a broken one costs, as the manager names it. Yields the manager's endpoint, and checks that it ends well."""
     path = program()
     port = free_port()
     etc = scratch.subdirectory(home, "etc")
     text = CONFIGURATION.format(port=port) + more_configuration + "".join(
-        CHILD.format(name=name, endpoint=endpoint, reading_timeout_s=60) for name, endpoint in children.items())
+        CHILD.format(name=name, endpoint=endpoint, fallback=fallback, reading_timeout_s=READING_TIMEOUT_S)
+        for name, endpoint in children.items())
     scratch.write(etc / "milter-manager.conf", text)
     process = Process("milter-manager", [path, "--config-dir", etc], home / "log")
     try:

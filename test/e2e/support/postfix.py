@@ -78,7 +78,6 @@ smtpd_soft_error_limit = 1000
 smtpd_hard_error_limit = 1000
 message_size_limit = 52428800
 smtpd_milters = {milters}
-milter_default_action = tempfail
 """
 
 
@@ -109,7 +108,7 @@ class Postfix:
         try:
             self._process.ready_when_port_accepts(self.port)
         except BaseException:
-            self.__exit__()
+            self._end()
             raise
         return self
 
@@ -118,8 +117,12 @@ class Postfix:
             self._run("stop")
             self._process.wait()
         finally:
-            self._process.kill()
-            self._sink.__exit__()
+            self._end()
+
+    def _end(self):
+        self._process.kill()
+        self._run("stop")  # its master is in a process group of its own
+        self._sink.__exit__()
 
     def _run(self, verb: str):
         subprocess.run(["postfix", "-c", self._configuration, verb], check=False, timeout=30,
