@@ -105,7 +105,7 @@ class Trouble(Folder):
             over.wait(30)
 
         mail = self.folder / "mail"
-        mail.write_bytes(b"From: a@b\nTo: c@d\n\n" + b"x" * (64 * 1024 * 1024))
+        mail.write_bytes(b"From: a@b\nTo: c@d\n\n" + b"x" * (16 * 1024 * 1024))
         milter = self.milter(script)
         try:
             # Not through milter.server(): the script ends only afterwards.
