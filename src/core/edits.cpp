@@ -63,6 +63,11 @@ struct checker {
     tl::expected<edit, std::string> address(kind what, action needed, std::string_view text,
                                             std::optional<std::string_view> arguments) const {
         if (auto const why = forbidden(needed); !why.empty()) return refuse(why);
+        return permitted_address(what, text, arguments);
+    }
+
+    tl::expected<edit, std::string> permitted_address(kind what, std::string_view text,
+                                                      std::optional<std::string_view> arguments) const {
         if (!is_one_line(text) || (arguments && !is_one_line(*arguments))) return refuse("not an address");
         return edit{what, 0, std::string(text), std::string(arguments.value_or("")), arguments.has_value()};
     }
@@ -81,10 +86,9 @@ struct checker {
         return address(kind::add_recipient, action::add_recipient, e.address, {});
     }
     result operator()(wire::add_recipient_with_args const& e) const {
-        bool const degraded = !mta.actions.has(action::add_recipient_with_args) &&
-                              mta.actions.has(action::add_recipient) &&
-                              by.actions.has(action::add_recipient_with_args);
-        if (degraded) return edit{kind::add_recipient, 0, std::string(e.address), "", false};
+        // Claimed, but only the plain one is offered (chain P40).
+        if (by.masked.has(action::add_recipient_with_args) && mta.actions.has(action::add_recipient))
+            return permitted_address(kind::add_recipient, e.address, {});
         return address(kind::add_recipient_with_args, action::add_recipient_with_args, e.address,
                        e.arguments);
     }

@@ -207,6 +207,8 @@ mta_agreement answer_to_mta(wire::negotiate const& offer, std::span<prospect con
         if (one.can_quarantine) claimed |= action::quarantine;
         if (!one.agreed) continue;
         claimed |= one.agreed->actions;
+        if (one.agreed->masked.has(action::add_recipient_with_args)) // degrades (chain P40)
+            claimed |= action::add_recipient;
         wants_refused_recipients |= one.agreed->steps.has(step::rejected_recipients);
     }
     wire::steps asked = suppressed(offer, children) | silent(children) | step::skip | step::leading_space;
