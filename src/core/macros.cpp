@@ -20,8 +20,13 @@ void macro_store::store(wire::macros const& packet) {
 }
 
 void macro_store::forget_message() {
-    for (auto const at : {stage::rcpt, stage::data, stage::end_of_headers, stage::end_of_message})
+    auto const clear = [this](stage at) {
         fresh_.at(index(at)) = false;
+        pairs_.at(index(at)).clear();
+    };
+    for (auto const at : {stage::rcpt, stage::data, stage::end_of_headers, stage::end_of_message})
+        clear(at);
+    if (!fresh(stage::mail)) clear(stage::mail); // else they are the new sender's already
 }
 
 void macro_store::forget_all() {
