@@ -148,6 +148,8 @@ void session::peer::on_frame(io::line&, wire::frame const& packet) {
         owner.handle(core::from_mta{packet});
     else
         owner.handle(core::from_child{child, packet});
+    // A line that is closed by then will not say that its frames are done.
+    if (!line->is_open()) owner.flush();
 }
 
 void session::peer::on_frames_done(io::line&) {
