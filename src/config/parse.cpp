@@ -103,7 +103,7 @@ void reading::read_setting(std::span<setting<Owner> const> table, std::string_vi
     auto const judged = judge(known->rule, given);
     if (!judged) {
         complain(where, fmt::format("{}.{} {}", section, name, judged.error()));
-    } else if (store(*known, owner, *judged, given.is_null()) && where != source_) {
+    } else if (store(*known, owner, *judged, given.is_null())) {
         told.insert_or_assign(std::string(name), where);
     }
 }
@@ -192,7 +192,7 @@ void reading::read_milter(json::object const& given) {
         return string_or(all ? all->if_contains(name) : nullptr, source_);
     };
     auto const defined = place_of("define_milter");
-    if (defined != source_) one.locations["define_milter"] = defined;
+    one.locations["define_milter"] = defined;
 
     auto const* name = given.if_contains("name");
     if (!name || !name->is_string())

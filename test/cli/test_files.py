@@ -1,4 +1,7 @@
 """Which files are loaded, and what a redefinition of a milter does (configuration 1.1, 1.2, 2.2, 5.1)."""
+import os
+import pathlib
+import re
 import unittest
 
 from manager import ManagerTest
@@ -96,6 +99,14 @@ class Load(ManagerTest):
         self.assertEqual(self.loaded(
             f'manager.custom_configuration_directory = "{self.folder}/custom"\nload("x.conf")\n'), ["mine"])
 
+    def test_root_runs_no_code_of_a_directory_of_somebody_else(self):
+        self.define("theirs", "custom/x.conf")
+        root = os.geteuid() == 0
+        if root:
+            os.chown(self.folder / "custom", 1, 1)
+        self.assertEqual(self.loaded(f'manager.custom_configuration_directory = "{self.folder}/custom"\n'
+                                     'load_if_exist("x.conf")\n'), [] if root else ["theirs"])
+
     def test_an_old_xml_file_is_refused_and_another_one_is_not_looked_at(self):
         self.write("not xml\n", "c/milter-manager.custom.conf")
         self.assertEqual(self.loaded(""), [])
@@ -105,14 +116,11 @@ class Load(ManagerTest):
             "settings to milter-manager.conf"])
 
     def test_the_shipped_configuration_is_right(self):
-        import pathlib
         shipped = pathlib.Path(__file__).resolve().parents[2] / "conf"
         done = self.run_manager("-c", str(shipped), "--check-config")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_what_the_shipped_configuration_shows_in_comments_is_right_too(self):
-        import pathlib
-        import re
         shipped = pathlib.Path(__file__).resolve().parents[2] / "conf" / "milter-manager.conf"
         code = [re.sub("^# ?", "", line) for line in shipped.read_text().splitlines()
                 if re.match(r"# (\w+\.\w+ =|define_milter|  milter\.|end$)", line)]

@@ -104,9 +104,9 @@ class ConfigFile(ManagerTest):
         status, out, err = self.check(json.dumps({
             "manager": {"n_workers": 3}, "milters": [{"name": "a", "connection_spec": "unix:/a"}]}), "--pid-file=/p")
         self.assertEqual((status, err), (0, []))
-        self.assertIn("# default\nmanager.n_workers = 3\n", out)
+        self.assertIn("# x.json\nmanager.n_workers = 3\n", out)
         self.assertIn('manager.pid_file = "/p"\n', out)
-        self.assertIn('\n# default\ndefine_milter("a") do |milter|\n', out)
+        self.assertIn('\n# x.json\ndefine_milter("a") do |milter|\n', out)
 
     def test_all_that_is_wrong_is_told(self):
         self.assertEqual(self.check('{"manager": {"n_workers": "3"}, "milter": []}'), (78, "", [

@@ -95,7 +95,7 @@ TEST(Summary, names_what_runs_and_what_does_not) {
 Read: f
 Listen on inet:1@127.0.0.1
 Milter 1: "a" on inet:20001@127.0.0.1, fallback accept
-Not asked: "b" (disabled)
+Not asked: "b" (disabled at x.json)
 )");
 }
 
