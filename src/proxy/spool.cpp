@@ -57,6 +57,13 @@ tl::expected<void, std::string> spool::move_to_file(kept& one) {
 
 tl::expected<void, std::string> spool::append(std::uint32_t body, std::string_view bytes) {
     auto& one = bodies_[body];
+    if (one.broken) return tl::unexpected(std::string("a part of the body could not be kept"));
+    auto const added = add(one, bytes);
+    one.broken = !added;
+    return added;
+}
+
+tl::expected<void, std::string> spool::add(kept& one, std::string_view bytes) {
     if (one.file < 0 && one.memory.size() + bytes.size() <= memory_) {
         one.memory += bytes;
         return {};
@@ -73,6 +80,7 @@ tl::expected<void, std::string> spool::read(std::uint32_t body, std::uint64_t of
     auto const found = bodies_.find(body);
     if (found == bodies_.end()) return tl::unexpected(std::string("no such body"));
     auto const& one = found->second;
+    if (one.broken) return tl::unexpected(std::string("a part of the body could not be kept"));
     if (one.file < 0) {
         if (offset + size > one.memory.size()) return tl::unexpected(std::string("the body is shorter"));
         out.append(one.memory, static_cast<std::size_t>(offset), size);

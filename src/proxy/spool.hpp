@@ -20,7 +20,8 @@ public:
     spool(spool const&) = delete;
     spool& operator=(spool const&) = delete;
 
-    // The error is a text with the reason; the body is then unusable.
+    // The error is a text with the reason; every further use of this body is an error too, until it is
+    // dropped.
     tl::expected<void, std::string> append(std::uint32_t body, std::string_view bytes);
     // Appends that piece to `out`. The error is a text; what has been appended then is undefined.
     tl::expected<void, std::string> read(std::uint32_t body, std::uint64_t offset, std::size_t size,
@@ -35,7 +36,9 @@ private:
     struct kept {
         std::string memory;
         int file = -1;
+        bool broken = false; // something is missing: never shown to anyone (chain P32)
     };
+    tl::expected<void, std::string> add(kept& one, std::string_view bytes);
     tl::expected<void, std::string> move_to_file(kept& one);
 
     std::size_t memory_;
