@@ -50,6 +50,7 @@ private:
     void take(wire::command const& what, wire::frame const& packet);
     void take(wire::negotiate const& offer);
     void take(wire::macros const& pairs);
+    std::string_view out_of_order(stage at) const;
     void take_command(wire::command const& what, wire::frame const& packet);
     void recognise_mta(wire::connect const& what);
     void take_connect(wire::connect const& what, wire::frame const& packet);

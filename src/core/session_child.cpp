@@ -32,7 +32,7 @@ void session::on(body_sent const& sent) {
 void session::on(from_child const& said) {
     auto const i = said.child;
     auto const& one = shared_.children.at(i);
-    if (!one.ready() && !one.settling()) return;
+    if (!one.ready() && one.link != child::link::negotiating) return;
     auto const at = one.owes.empty() ? one.last : one.owes.front().what;
     auto const reply = wire::decode_reply(said.packet);
     if (!reply)

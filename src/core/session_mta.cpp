@@ -74,7 +74,27 @@ void session::take(wire::command const& what, wire::frame const& packet) {
     }
     auto const at = *stage_of(packet.code);
     if (refused_) return shared_.answer(at, *refused_);
+    if (auto const why = out_of_order(at); !why.empty()) {
+        shared_.note({}, at, std::string(why) + "; temporary failure");
+        return shared_.answer(at, verdict::of(verdict::kind::temp_fail));
+    }
     take_command(what, packet);
+}
+
+// What would put a filter out of step is not passed on (protocol 6.2); "" when the command fits.
+std::string_view session::out_of_order(stage at) const {
+    auto const* const mail = shared_.mail && !shared_.mail->complete ? shared_.mail.get() : nullptr;
+    bool const connected = !shared_.connect.empty();
+    if (at == stage::connect) return connected ? "a second connect" : "";
+    if (!connected) return "it came before connect";
+    if (at == stage::helo || at == stage::mail || at == stage::unknown) return "";
+    if (shared_.agreed.steps.has(wire::step::no_mail)) return ""; // nobody listens
+    if (!mail) return "it came without a sender";
+    if (mail->decided) return "";
+    if (at == stage::rcpt || (at == stage::data && mail->in_content))
+        return mail->in_content ? "it came inside the content" : "";
+    if (mail->recipients == 0) return "it came without a recipient";
+    return at == stage::header && mail->headers_over ? "it came behind the end of the headers" : "";
 }
 
 void session::take(wire::negotiate const& offer) {
@@ -151,11 +171,7 @@ void session::take_mail(wire::mail const& what, wire::frame const& packet) {
 }
 
 void session::take_message_command(stage at, wire::frame const& packet) {
-    auto const* const mail = shared_.mail.get();
-    if (!mail || mail->complete) {
-        shared_.note({}, at, "it came without a sender; temporary failure");
-        return shared_.answer(at, verdict::of(verdict::kind::temp_fail));
-    }
+    auto const* const mail = &shared_.need_mail();
     auto const& macros = shared_.children.macros;
     if (macros.fresh(at))
         if (auto const id = macros.value(at, "i"); !id.empty()) shared_.mail->queue_id = id;

@@ -76,17 +76,31 @@ void invariants::asked(core::action const& what, core::actions const& of) {
 void invariants::from_mta(wire::frame const& packet) {
     // Overtakes what is pending (chain P49).
     if (packet.code == 'A' || packet.code == 'Q' || packet.code == 'K') {
+        if (!owed_to_mta_.empty() && owed_to_mta_.front() == 'O') return; // nothing overtakes the negotiation
         owed_to_mta_.clear();
         in_edits_ = in_body_ = false;
         return;
     }
-    auto const at = core::stage_of(packet.code);
-    if (!at) return;
-    auto const silence = core::silence_of(*at);
-    if (silence.empty() || !mta_steps_.has_all(silence)) owed_to_mta_.push_back(packet.code);
+    if (core::stage_of(packet.code)) owed_to_mta_.push_back(packet.code);
+}
+
+// Those in front that get no answer, as agreed.
+void invariants::drop_silent() {
+    auto const silent = [&](char code) {
+        auto const silence = core::silence_of(*core::stage_of(code));
+        return !silence.empty() && mta_steps_.has_all(silence);
+    };
+    while (!owed_to_mta_.empty() && silent(owed_to_mta_.front()))
+        owed_to_mta_.erase(owed_to_mta_.begin());
+}
+
+std::size_t invariants::unanswered() {
+    drop_silent();
+    return owed_to_mta_.size();
 }
 
 void invariants::to_mta(wire::frame const& packet) {
+    drop_silent();
     if (mta_closed_) return fail("a packet to the MTA after its line was closed");
     if (packet.code == 'p') {
         if (in_body_) fail("progress between the pieces of the new body (chain P36)");

@@ -23,7 +23,7 @@ public:
     // What has been broken so far; empty is good.
     std::vector<std::string> const& broken() const { return broken_; }
     // Commands of the MTA that still wait for their reply.
-    std::size_t unanswered() const { return owed_to_mta_.size(); }
+    std::size_t unanswered();
 
 private:
     struct child {
@@ -35,6 +35,7 @@ private:
         std::optional<core::stage> last;
     };
     void from_mta(wire::frame const& packet);
+    void drop_silent();
     void to_mta(wire::frame const& packet);
     void to_child(core::child_index i, wire::frame const& packet);
     void from_child(core::child_index i, wire::frame const& packet);
