@@ -40,7 +40,10 @@ def program() -> pathlib.Path:
 @contextlib.contextmanager
 def running_manager(home: pathlib.Path, children: dict[str, str], fallback: str = "temporary-failure",
                     more_configuration: str = ""):
-    """Children: their endpoints by name, in order. Fallback: what a broken one costs, as the manager names it. Yields the manager's endpoint, and checks that it ends well."""
+    """Yields the manager's endpoint, and checks that it ends well.
+
+    Children: their endpoints by name, in order. Fallback: what a broken one costs, as the manager names it.
+    """
     path = program()
     port = free_port()
     etc = scratch.subdirectory(home, "etc")

@@ -142,8 +142,10 @@ class Postfix:
 
     def settle(self, queue_id: str) -> str:
         """Waits until a message that was accepted has come to its end: `delivered`, `discarded` or `held`."""
-        end = self.wait_for_log(rf"\b{queue_id}: (removed|milter-discard|milter-hold)")[1]
-        return {"removed": "delivered", "milter-discard": "discarded", "milter-hold": "held"}[end]
+        ends = "removed|milter-discard|milter-hold"
+        # What a milter decides before there is a queue id is logged just before the id.
+        found = self.wait_for_log(rf"\b{queue_id}: ({ends})|NOQUEUE: (milter-\w+): [^\n]*\n[^\n]* {queue_id}: client=")
+        return {"removed": "delivered", "milter-discard": "discarded", "milter-hold": "held"}[found[1] or found[2]]
 
     def disconnects(self) -> int:
         """How many SMTP sessions have come to their end, in any way."""

@@ -51,7 +51,7 @@ class SmtpClient:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise ConnectionLost(f"{error} while sending") from error
+            raise ConnectionLost(f"connection ended while sending ({type(error).__name__})") from error
 
     def vanish(self):
         self._input.close()
@@ -71,9 +71,9 @@ class SmtpClient:
 
     def _line(self) -> tuple[bytes, str]:
         try:
-            return self._input.readline(), "connection closed"
+            return self._input.readline(), "connection ended"
         except ConnectionResetError:
-            return b"", "connection reset"
+            return b"", "connection ended"  # whether the kernel calls it a reset is a matter of time
         except TimeoutError:
             return b"", f"no reply within {REPLY_WITHIN_S} s"
 
