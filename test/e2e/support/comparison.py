@@ -30,7 +30,8 @@ def difference(expected: Outcome, actual: Outcome, expected_name: str = "native"
     """A unified diff of all sections that differ; empty when all are the same."""
     left, right = sections(expected), sections(actual)
     return "".join(
-        _section_difference(left.get(name, b""), right.get(name, b""), f"{expected_name}: {name}", f"{actual_name}: {name}")
+        _section_difference(left.get(name, b""), right.get(name, b""),
+                            f"{expected_name}: {name}", f"{actual_name}: {name}")
         for name in {**left, **right} if left.get(name) != right.get(name))
 
 

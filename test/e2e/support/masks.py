@@ -42,7 +42,8 @@ MASKS = [
     Mask("MIME boundary that spamd makes up", HEADERS,
          rb"((?:^--|boundary=\")----------=_)[0-9A-F]{8}\.[0-9A-F]{8}(?=\"?(?:--)?\r$)", rb"(boundary)"),
     Mask("date in the Received field that spamass-milter makes up for spamd", ("body",),
-         rb"^(\tby mx\.example\.test \(Postfix [\d.]+/[\d.]+\) with SMTP id \w+\r\n\t)" + DATE + rb"(?=\r$)", rb"(date)"),
+         rb"^(\tby mx\.example\.test \(Postfix [\d.]+/[\d.]+\) with SMTP id \w+\r\n\t)" + DATE +
+         rb"(?=\r$)", rb"(date)"),
 ]
 
 
