@@ -150,8 +150,8 @@ TEST_F(deadline, may_take_its_owner_away) {
 TEST_F(deadline, that_is_due_and_not_yet_reported_does_not_come_after_a_stop) {
     all->arm(1, 1ms);
     asio::post(context, [this] {
-        auto const due = steady_clock::now() + 5ms;
-        while (steady_clock::now() < due) {
+        auto const busy_until = steady_clock::now() + 5ms;
+        while (steady_clock::now() < busy_until) {
         }
         asio::post(context, [this] { all.reset(); });
     });
