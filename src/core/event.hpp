@@ -56,9 +56,10 @@ struct child_lost {
 struct deadline_passed {
     core::deadline which;
 };
-// The last send_body to this child has left our queue.
+// The last send_body to this child has left our queue; or, when that body could not be kept, it was not sent.
 struct body_sent {
     child_index child;
+    bool left_out = false;
 };
 // The same for the last send_body_to_mta.
 struct body_sent_to_mta {};

@@ -27,6 +27,9 @@ void session::on(child_lost const& lost) {
 
 void session::on(body_sent const& sent) {
     content_.body_sent(sent.child);
+    auto const& owes = shared_.children.at(sent.child).owes;
+    if (sent.left_out && !owes.empty() && owes.front().what == stage::body)
+        shared_.children.settle(sent.child); // it cannot answer what it has not seen
 }
 
 void session::on(from_child const& said) {

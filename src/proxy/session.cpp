@@ -164,7 +164,7 @@ void session::peer::on_drained(io::line&) {
     if (is_mta)
         owner.happened(core::body_sent_to_mta{});
     else
-        owner.happened(core::body_sent{child});
+        owner.happened(core::body_sent{child, false});
 }
 
 void session::peer::on_lost(io::line&, io::lost why, std::string const& detail) {
@@ -213,10 +213,12 @@ void session::perform(core::keep const& what) {
     auto const kept = spool_.append(what.body, what.packet.empty() ? todo_.bytes(what.bytes) : what.packet);
     if (kept) return;
     trouble_ = kept.error();
+    not_kept_ = what.body;
     later_.push_back(core::body_not_kept{what.body, trouble_});
 }
 
 void session::perform(core::send_body const& what) {
+    if (not_kept_ == what.body) return later_.push_back(core::body_sent{what.child, true});
     send_piece(*children_[what.child], wire::body::code, what.body, what.offset, what.size);
 }
 
@@ -244,7 +246,7 @@ void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t 
     else if (to.is_mta)
         later_.push_back(core::body_sent_to_mta{});
     else
-        later_.push_back(core::body_sent{to.child});
+        later_.push_back(core::body_sent{to.child, false});
 }
 
 } // namespace milter::proxy

@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,8 +88,9 @@ private:
     std::shared_ptr<core::policy const> rules_;
     core::session core_;
     core::actions todo_;
-    std::deque<core::event> later_; // what performing an action has caused
-    std::string trouble_;           // text that an event in later_ looks at
+    std::deque<core::event> later_;         // what performing an action has caused
+    std::string trouble_;                   // text that an event in later_ looks at
+    std::optional<core::body_id> not_kept_; // this body is incomplete: nothing of it goes anywhere
     report report_;
     spool spool_;
     io::deadlines deadlines_;

@@ -86,10 +86,6 @@ class Mta:
         self.replies.append((to, packet[0]))
         return packet
 
-    async def end_of_message(self) -> Outcome:
-        self.tell(b"E")
-        return await self.outcome()
-
     async def outcome(self) -> Outcome:
         """What comes back to an end of message that was sent."""
         edits, body, pieces = [], None, []
@@ -112,8 +108,16 @@ class Mta:
                 return Outcome(code, letter, [], None, [])
         return None
 
-    async def mail(self, body=(b"text\r\n",), headers=HEADERS, sender=SENDER, recipients=(RECIPIENT,)) -> Outcome:
-        """One message; body in pieces. Ends early, as an MTA does, where it is refused."""
+    async def mail(self, last_piece: bytes = b"", **what) -> Outcome:
+        """One message, all of it; what: see content()."""
+        refused = await self.content(**what)
+        if refused:
+            return refused
+        self.tell(b"E", last_piece)
+        return await self.outcome()
+
+    async def content(self, body=(b"text\r\n",), headers=HEADERS, sender=SENDER, recipients=(RECIPIENT,)) -> Outcome | None:
+        """A message up to its end, the body in pieces. An outcome where it is refused: then it is over, as an MTA does."""
         steps = [(b"M", sender), *((b"R", recipient) for recipient in recipients), (b"T", b""),
                  *((b"L", header) for header in headers), (b"N", b"")]
         for code, payload in steps:
@@ -127,7 +131,7 @@ class Mta:
                 break
             if letter not in b"ca":
                 return Outcome(b"B", letter, [], None, [])
-        return await self.end_of_message()
+        return None
 
     async def leave(self):
         """Q; the manager closes, and has said nothing that was not asked for."""
