@@ -1,6 +1,7 @@
 #include "io/line.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <system_error>
 
@@ -11,6 +12,8 @@
 #include <sys/un.h>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace milter::io {
 
@@ -19,6 +22,7 @@ namespace {
 constexpr std::size_t read_size = 16 * 1024;
 // A queue that grew beyond this gives its memory back when it is empty.
 constexpr std::size_t queue_kept = 16 * 1024;
+constexpr std::chrono::milliseconds full_queue_pause{10};
 
 std::string errno_text(int number) {
     return std::generic_category().message(number);
@@ -63,13 +67,7 @@ void line::begin() {
 }
 
 void line::connect(wire::endpoint const& where) {
-    if (where.family == wire::endpoint::kind::unix_socket) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        where.path.copy(address.sun_path, sizeof address.sun_path - 1);
-        start(where, &address, sizeof address);
-        return;
-    }
+    if (where.family == wire::endpoint::kind::unix_socket) return connect_unix(where);
     if (where.family == wire::endpoint::kind::inet) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -123,14 +121,40 @@ void line::start(wire::endpoint const& where, void const* address, std::size_t s
     }
     socket_.async_connect(to,
                           [self = shared_from_this(), text = where.text()](boost::system::error_code failed) {
-                              if (!self->user_) return;
-                              if (failed) {
-                                  self->fail(lost::no_connection, text + ": " + errno_text(failed.value()));
-                                  return;
-                              }
-                              self->begin();
-                              self->user_->on_connected(*self);
+                              self->connected(text, failed.value());
                           });
+}
+
+// Such a socket connects at once or not at all. Asio would take a full queue (EAGAIN) for a connection in
+// progress, and the socket, writable from the start, for a connected one.
+void line::connect_unix(wire::endpoint const& where) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    where.path.copy(address.sun_path, sizeof address.sun_path - 1);
+    boost::system::error_code ec;
+    if (!socket_.is_open()) socket_.open({AF_UNIX, 0}, ec);
+    if (!ec) socket_.non_blocking(true, ec);
+    int failed = ec.value();
+    if (!ec &&
+        ::connect(socket_.native_handle(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0)
+        failed = errno;
+    if (failed == EAGAIN) {
+        auto const timer = std::make_shared<asio::steady_timer>(context_, full_queue_pause);
+        timer->async_wait([self = shared_from_this(), timer, where](boost::system::error_code) {
+            if (self->user_) self->connect_unix(where);
+        });
+        return;
+    }
+    // Asynchronously, so that connect() never calls back from inside.
+    asio::post(context_,
+               [self = shared_from_this(), text = where.text(), failed] { self->connected(text, failed); });
+}
+
+void line::connected(std::string const& where, int failed) {
+    if (!user_) return;
+    if (failed != 0) return fail(lost::no_connection, where + ": " + errno_text(failed));
+    begin();
+    user_->on_connected(*this);
 }
 
 void line::send(std::string_view bytes) {

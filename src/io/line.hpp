@@ -58,7 +58,7 @@ public:
     // Takes over a connected socket and begins to read.
     void attach(stream_socket socket);
     // Connects (resolves a name of exactly the endpoint's family, first address), then on_connected, then
-    // reads.
+    // reads. While the queue of a unix socket is full it goes on trying; whoever is tired of it closes.
     void connect(wire::endpoint const& where);
 
     // Appends to the queue; nothing is written before flush(). Ignored once the line is closed.
@@ -81,6 +81,8 @@ public:
 private:
     void resolve(wire::endpoint const& where);
     void start(wire::endpoint const& where, void const* address, std::size_t size);
+    void connect_unix(wire::endpoint const& where);
+    void connected(std::string const& where, int failed);
     void begin();
     void wait_to_read();
     void read_some();

@@ -36,6 +36,18 @@ bool is_alive(sockaddr_un const& address) {
     return !refused;
 }
 
+// Sets the mode and the group of its file.
+tl::expected<void, std::string> give(wire::endpoint const& where, listen_options const& options) {
+    if (::chmod(where.path.c_str(), options.unix_mode) < 0) return failure(why("set the mode of", where));
+    if (options.unix_group.empty()) return {};
+    group const* const found = ::getgrnam(options.unix_group.c_str());
+    if (!found)
+        return failure("cannot set the group of " + where.text() + ": no group " + options.unix_group);
+    if (::chown(where.path.c_str(), static_cast<uid_t>(-1), found->gr_gid) < 0)
+        return failure(why("set the group of", where));
+    return {};
+}
+
 tl::expected<void, std::string> bind_unix(int descriptor, wire::endpoint const& where,
                                           listen_options const& options) {
     sockaddr_un address{};
@@ -51,14 +63,9 @@ tl::expected<void, std::string> bind_unix(int descriptor, wire::endpoint const& 
     }
     if (::bind(descriptor, reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0)
         return failure(why("bind", where));
-    if (::chmod(where.path.c_str(), options.unix_mode) < 0) return failure(why("set the mode of", where));
-    if (options.unix_group.empty()) return {};
-    group const* const found = ::getgrnam(options.unix_group.c_str());
-    if (!found)
-        return failure("cannot set the group of " + where.text() + ": no group " + options.unix_group);
-    if (::chown(where.path.c_str(), static_cast<uid_t>(-1), found->gr_gid) < 0)
-        return failure(why("set the group of", where));
-    return {};
+    auto given = give(where, options);
+    if (!given) ::unlink(where.path.c_str());
+    return given;
 }
 
 tl::expected<void, std::string> bind_inet(int descriptor, wire::endpoint const& where) {
@@ -155,34 +162,46 @@ void listener::pause() {
 void listener::resume() {
     if (!paused_ || stopped_) return;
     paused_ = false;
-    accept_all();
+    if (!waiting_) accept_all();
 }
 
 void listener::wait() {
-    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code ec) {
-        if (!ec && !stopped_) accept_all();
+    waiting_ = true;
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this, alive = std::weak_ptr(alive_)](boost::system::error_code ec) {
+                               if (alive.lock()) woken(ec);
+                           });
+}
+
+void listener::wait_for_descriptors() {
+    waiting_ = true;
+    pause_.expires_after(pause_without_descriptors);
+    pause_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code ec) {
+        if (alive.lock()) woken(ec);
     });
 }
 
+void listener::woken(boost::system::error_code ec) {
+    waiting_ = false;
+    if (!ec && !stopped_ && !paused_) accept_all();
+}
+
 void listener::accept_all() {
+    std::weak_ptr const alive(alive_);
     for (;;) {
         int const peer =
             ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (peer >= 0) {
             accepted_(stream_socket(context_, {family_of(peer), 0}, peer));
-            if (stopped_ || paused_) return;
+            if (!alive.lock() || stopped_ || paused_ || waiting_) return;
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) break;
+        if (errno == EAGAIN) return wait();
         trouble_(std::generic_category().message(errno));
-        pause_.expires_after(pause_without_descriptors);
-        pause_.async_wait([this](boost::system::error_code ec) {
-            if (!ec && !stopped_) accept_all();
-        });
+        if (alive.lock() && !stopped_) wait_for_descriptors();
         return;
     }
-    wait();
 }
 
 } // namespace milter::io

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -41,7 +42,7 @@ public:
 
     // Takes over the descriptor.
     listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble);
-    // Begins; ends with stop() or the destruction.
+    // Begins; ends with stop() or the destruction, which a callback may do too.
     void start();
     void stop();
     // Leaves further clients in the queue of the kernel, until resume().
@@ -50,6 +51,8 @@ public:
 
 private:
     void wait();
+    void wait_for_descriptors();
+    void woken(boost::system::error_code ec);
     void accept_all();
 
     asio::io_context& context_;
@@ -59,6 +62,8 @@ private:
     on_trouble trouble_;
     bool stopped_ = false;
     bool paused_ = false;
+    bool waiting_ = false; // for a client, or for descriptors
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 } // namespace milter::io

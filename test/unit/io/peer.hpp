@@ -89,11 +89,12 @@ class on_a_context : public testing::Test {
 protected:
     void until(std::function<bool()> const& so) {
         auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!so() && std::chrono::steady_clock::now() < end) {
+        bool now = so();
+        for (; !now && std::chrono::steady_clock::now() < end; now = so()) {
             context.restart();
             context.run_one_for(std::chrono::milliseconds(100));
         }
-        ASSERT_TRUE(so());
+        ASSERT_TRUE(now);
     }
     // Everything that is ready now.
     void settle() {
