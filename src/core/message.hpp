@@ -48,6 +48,8 @@ struct message {
     std::size_t recipients = 0; // accepted by the chain
     std::size_t refused_recipients = 0;
 
+    bool unknown_told = false; // an unknown command has come inside the message
+    bool data_told = false;
     bool in_content = false; // the first of L N B E has come
     header_list headers;
     bool headers_over = false;

@@ -91,9 +91,12 @@ std::string_view session::out_of_order(stage at) const {
     if (shared_.agreed.steps.has(wire::step::no_mail)) return ""; // nobody listens
     if (!mail) return "it came without a sender";
     if (mail->decided) return "";
-    if (at == stage::rcpt || (at == stage::data && mail->in_content))
-        return mail->in_content ? "it came inside the content" : "";
+    if (mail->in_content && (at == stage::rcpt || at == stage::data)) return "it came inside the content";
+    if (at == stage::rcpt) return mail->data_told ? "it came behind data" : "";
     if (mail->recipients == 0) return "it came without a recipient";
+    if (at == stage::data) return "";
+    if (mail->unknown_told && !mail->data_told)
+        return "it came without data"; // an unknown command took its place
     return at == stage::header && mail->headers_over ? "it came behind the end of the headers" : "";
 }
 
@@ -176,11 +179,14 @@ void session::take_message_command(stage at, wire::frame const& packet) {
     if (macros.fresh(at))
         if (auto const id = macros.value(at, "i"); !id.empty()) shared_.mail->queue_id = id;
     if (mail->decided) return shared_.answer(at, *mail->decided); // from memory (chain P18, P19)
+    if (at == stage::data && mail->data_told)
+        return shared_.answer(at, {}); // the MTA itself refused the first one
     bool const refused = at == stage::rcpt && shared_.agreed.steps.has(wire::step::rejected_recipients) &&
                          macros.fresh(at) && macros.value(at, "rcpt_mailer") == "error";
     if (at == stage::rcpt &&
         mail->recipients + mail->refused_recipients >= shared_.rules.limits.max_recipients)
         return refuse_mta("more recipients than max_recipients allows");
+    if (at == stage::data) shared_.mail->data_told = true;
     ask(at, packet, refused);
 }
 

@@ -81,6 +81,10 @@ std::optional<wire::macro_stage> macros_of(stage which) {
     return at(which).macros;
 }
 
+bool keeps_message(stage last, stage next, wire::steps agreed) {
+    return takes(code_of(last), code_of(next), agreed);
+}
+
 bool may_follow(stage last, stage next, wire::steps agreed) {
     // Out of order means "from the state after helo" to a filter; a new message begins there too.
     return takes(code_of(last), code_of(next), agreed) || takes('H', code_of(next), agreed);

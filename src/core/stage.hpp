@@ -42,5 +42,7 @@ std::optional<wire::macro_stage> macros_of(stage at);
 // What a libmilter filter was last given: the states of protocol 6.2 (`aborted` counts as `helo`).
 // True when it would process `next` then; false when it would drop it without a reply.
 bool may_follow(stage last, stage next, wire::steps agreed);
+// The same without losing a message that has begun: otherwise a filter aborts it first and starts over.
+bool keeps_message(stage last, stage next, wire::steps agreed);
 
 } // namespace milter::core
