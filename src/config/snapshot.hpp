@@ -94,7 +94,6 @@ struct live {
     seconds connection_check_interval{0};       // 0 = never
     std::size_t body_memory = 1024 * 1024;      // bytes of a message's body in memory (chain P32)
     std::optional<std::string> spool_directory; // nothing = $TMPDIR or /var/tmp
-    std::size_t evaluation_queue = 1024 * 1024; // bytes (chain P64)
     milliseconds worker_timeout{5'000};
     std::uint64_t maintenance_interval = 10;         // no effect
     std::uint64_t packet_buffer_size = 0;            // no effect

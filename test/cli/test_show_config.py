@@ -69,6 +69,10 @@ manager.chunk_size = 65535
 manager.max_pending_finished_sessions = 0
 # c/milter-manager.conf:16
 manager.mta = "postfix"
+# default
+manager.offer_timeout = 30.0
+# default
+manager.idle_timeout = 7210.0
 # c/milter-manager.conf:17
 manager.negotiation_timeout = 0.25
 # default
