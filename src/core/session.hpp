@@ -51,6 +51,7 @@ private:
     void take(wire::negotiate const& offer);
     void take(wire::macros const& pairs);
     std::string_view out_of_order(stage at) const;
+    void pass_on_unused_macros();
     void take_command(wire::command const& what, wire::frame const& packet);
     void recognise_mta(wire::connect const& what);
     void take_connect(wire::connect const& what, wire::frame const& packet);
@@ -111,8 +112,9 @@ private:
     };
     std::deque<held_packet> held_; // what the MTA said while it should have waited
     std::size_t held_bytes_ = 0;
-    std::deque<held_packet> spent_; // taken from there, and still looked at by actions
-    milliseconds mta_waits_{0};     // the deadline of the MTA's next packet
+    std::deque<held_packet> spent_;      // taken from there, and still looked at by actions
+    std::optional<stage> unused_macros_; // a D whose command has not come yet
+    milliseconds mta_waits_{0};          // the deadline of the MTA's next packet
     microseconds progress_sent_{0};
     bool mta_gone_ = false;
     bool finished_ = false;

@@ -74,6 +74,8 @@ void session::take(wire::command const& what, wire::frame const& packet) {
     }
     auto const at = *stage_of(packet.code);
     if (refused_) return shared_.answer(at, *refused_);
+    if (unused_macros_ == at) unused_macros_.reset();
+    pass_on_unused_macros();
     if (auto const why = out_of_order(at); !why.empty()) {
         shared_.note({}, at, std::string(why) + "; temporary failure");
         return shared_.answer(at, verdict::of(verdict::kind::temp_fail));
@@ -111,16 +113,22 @@ void session::take(wire::negotiate const& offer) {
 }
 
 void session::take(wire::macros const& pairs) {
-    auto& macros = shared_.children.macros;
+    pass_on_unused_macros();
+    shared_.children.macros.store(pairs);
     auto const at = stage_of(pairs.for_command);
-    if (!at) return;
-    // The last one of this stage was not followed by its command: it still goes to those who natively get it
-    // (chain P21a).
-    if (macros.fresh(*at) && (*at == stage::rcpt || *at == stage::mail))
-        for (child_index i = 0; i < shared_.children.size(); ++i)
-            if (shared_.children.at(i).ready() && !(shared_.part(i) && shared_.part(i)->done))
-                shared_.children.tell_macros(i, *at);
-    macros.store(pairs);
+    bool const of_envelope = at == stage::mail || at == stage::rcpt || at == stage::data;
+    if (of_envelope) unused_macros_ = at;
+}
+
+// Macros that were not followed by their command (a recipient that sendmail refused, a command that nobody
+// wants) still go to those who natively get them, before the next packet (chain P21a).
+void session::pass_on_unused_macros() {
+    if (!unused_macros_) return;
+    auto const at = *std::exchange(unused_macros_, std::nullopt);
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        if (shared_.children.at(i).ready() && !(shared_.part(i) && shared_.part(i)->done))
+            shared_.children.tell_macros(i, at);
+    shared_.children.macros.used(at);
 }
 
 void session::take_command(wire::command const& what, wire::frame const& packet) {
