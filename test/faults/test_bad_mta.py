@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import struct
 import unittest
 
@@ -112,7 +113,7 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
                 self.told = len(self.daemon.events())
 
     async def test_a_connection_that_says_nothing_and_goes_is_no_event(self):
-        """Health checks do that."""
+        # Health checks do that.
         async with self.another_session():
             for _ in range(20):
                 async with Mta.connected(self.daemon.endpoint):
@@ -138,7 +139,7 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
             self.assertLess(self.daemon.status("VmRSS"), rss + 16 * 1024)
 
     async def test_a_few_packets_ahead_of_the_answers_are_taken_in_order(self):
-        """A whole mail in one write (chain P49)."""
+        # A whole mail in one write (chain P49).
         async with Mta.connected(self.daemon.endpoint) as mta:
             mta.writer.write(OFFER)
             await mta.reply(b"O")
@@ -162,7 +163,6 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
             await mta.leave()
 
     async def test_random_bytes_end_their_connection_only(self):
-        import random
         chance = random.Random(7)
         async with self.another_session():
             async def one(number: int):

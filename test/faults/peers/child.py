@@ -51,6 +51,7 @@ class Conversation:
         self.reader, self.writer = reader, writer
         self.letters = ""  # every command, without macros; neighbouring L, B once
         self.macros: list[bytes] = []
+        self.sender = b""  # of the message at hand
         self.messages: list[Message] = [Message()]  # the last one is at hand
         self.ending = ""  # closed, cut or reset, once it is over
         self.over = asyncio.Event()
@@ -98,6 +99,7 @@ class Conversation:
             self._changed.notify_all()
         if code in (b"M", b"A"):
             self.messages.append(Message())
+            self.sender = payload
         elif code == b"L":
             self.messages[-1].headers.append(payload)
         elif code == b"B":

@@ -25,6 +25,7 @@ class Outcome:
     edits: list[tuple[bytes, bytes]]
     body: bytes | None  # the replacement; None: not replaced
     body_pieces: list[int]
+    text: bytes = b""  # payload of the decision
 
     def headers(self) -> list[bytes]:
         return [payload.split(b"\0")[0] for code, payload in self.edits if code == b"h"]
@@ -95,7 +96,7 @@ class Mta:
                 body = (body or bytearray()) + payload
                 pieces.append(len(payload))
             elif code in wire.DECISIONS:
-                return Outcome(b"E", code, edits, None if body is None else bytes(body), pieces)
+                return Outcome(b"E", code, edits, None if body is None else bytes(body), pieces, payload)
             else:
                 # All edits come before the body (chain P36).
                 assert body is None, f"{code!r} after the first piece of the body"
@@ -116,21 +117,24 @@ class Mta:
         self.tell(b"E", last_piece)
         return await self.outcome()
 
-    async def content(self, body=(b"text\r\n",), headers=HEADERS, sender=SENDER, recipients=(RECIPIENT,)) -> Outcome | None:
-        """A message up to its end, the body in pieces. An outcome where it is refused: then it is over, as an MTA does."""
-        steps = [(b"M", sender), *((b"R", recipient) for recipient in recipients), (b"T", b""),
-                 *((b"L", header) for header in headers), (b"N", b"")]
+    async def content(self, sender=SENDER, **what) -> Outcome | None:
+        """A message up to its end. An outcome where it is refused: then it is over, as an MTA does."""
+        if (letter := await self.ask(b"M", sender)) not in b"ca":
+            return Outcome(b"M", letter, [], None, [])
+        return await self.content_after_sender(**what)
+
+    async def content_after_sender(self, body=(b"text\r\n",), headers=HEADERS, recipients=(RECIPIENT,)) -> Outcome | None:
+        """body: its pieces."""
+        steps = [*((b"R", recipient) for recipient in recipients), (b"T", b""), *((b"L", header) for header in headers),
+                 (b"N", b""), *((b"B", piece) for piece in body)]
         for code, payload in steps:
-            if (letter := await self.ask(code, payload)) not in b"ca":
-                if code == b"R":
-                    self.tell(b"A")  # no other recipient comes
-                return Outcome(code, letter, [], None, [])
-        for piece in body:
-            letter = await self.ask(b"B", piece)
+            letter = await self.ask(code, payload)
             if letter == b"s":
                 break
             if letter not in b"ca":
-                return Outcome(b"B", letter, [], None, [])
+                if code == b"R":
+                    self.tell(b"A")  # no other recipient comes
+                return Outcome(code, letter, [], None, [])
         return None
 
     async def leave(self):
