@@ -56,16 +56,17 @@ void envelope::start_ready(child_index i) {
         shared_.children.tell_macros(i, at_);
         return;
     }
-    if (at_ == stage::unknown && !fits_unknown(one)) return;
+    if (at_ == stage::unknown && !fits_unknown(i)) return;
     if (at_ == stage::mail) shared_.mail->parts[i].told = true;
     shared_.children.tell(i, at_, payload_);
     if (one.agreed.answers(at_) && !one.evaluated() && one.ready()) mine.at = ballot::state::asked;
 }
 
 // A filter that does not get data next would drop the content without an answer (chain P22, protocol 6.2).
-bool envelope::fits_unknown(child const& one) const {
-    if (!shared_.mail || shared_.mail->complete) return may_follow(one.last, at_, one.agreed.steps);
-    if (!keeps_message(one.last, at_, one.agreed.steps)) return false;
+bool envelope::fits_unknown(child_index i) const {
+    auto const& one = shared_.children.at(i);
+    if (!shared_.mail || shared_.mail->parts[i].done) return may_follow(one.last, at_, one.agreed.steps);
+    if (shared_.mail->in_content || !keeps_message(one.last, at_, one.agreed.steps)) return false;
     constexpr std::uint32_t first_with_data = 4;
     if (one.agreed.steps.has(wire::step::no_data) || shared_.agreed.version < first_with_data) return false;
     shared_.mail->unknown_told = true;

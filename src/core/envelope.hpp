@@ -33,7 +33,7 @@ public:
 private:
     void start(child_index i);
     void start_ready(child_index i);
-    bool fits_unknown(child const& one) const;
+    bool fits_unknown(child_index i) const;
     void settle_failed(child_index i);
     bool in_parallel() const { return at_ == stage::connect || at_ == stage::helo; }
 
