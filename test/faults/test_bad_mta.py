@@ -1,9 +1,10 @@
-"""Whatever comes in on the MTA's side ends that connection and nothing else, with one line that says why (chain P66)."""
+"""Whatever an MTA sends that it must not ends that connection and nothing else, with one line that says why (chain P66)."""
 
 import asyncio
 import contextlib
 import random
 import struct
+import time
 import unittest
 
 import peers
@@ -14,6 +15,8 @@ from peers.wire import pack, within
 from support import scratch, watchdog
 
 OFFER = wire.offer()
+OFFER_S, IDLE_S = 0.6 * peers.SLOWNESS, 1.2 * peers.SLOWNESS
+MARGIN_S = 1.5 * peers.SLOWNESS  # what the machine may add
 # Sent as the first bytes of a connection, or after an offer that was answered; part of the line that says why.
 AT_ONCE = {
     "an HTTP request": (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "mta_lost", "does not speak the milter protocol"),
@@ -35,7 +38,9 @@ AFTER_THE_OFFER = {
 }
 
 
-class BadMta(unittest.IsolatedAsyncioTestCase):
+class Case(unittest.IsolatedAsyncioTestCase):
+    CONFIGURATION = ""
+
     async def asyncSetUp(self):
         home = self.enterContext(scratch.scratch_directory("badmta"))
         self.children = [Child(name, f"unix:{home}/{name}.sock", Script(edits=[wire.add_header(b"X-" + name.encode(), b"1")]))
@@ -48,8 +53,6 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
             + self.CONFIGURATION))
         self.idle = self.daemon.descriptors()
         self.told = len(self.daemon.events())
-
-    CONFIGURATION = ""
 
     @contextlib.asynccontextmanager
     async def another_session(self):
@@ -80,6 +83,8 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
         self.assertIn(reason, lines[0]["reason"])
         self.told = len(self.daemon.events())
 
+
+class BadMta(Case):
     async def test_what_does_not_begin_as_an_mta_does_is_cut_off(self):
         for what, (sent, name, reason) in AT_ONCE.items():
             with self.subTest(what):
@@ -177,6 +182,60 @@ class BadMta(unittest.IsolatedAsyncioTestCase):
                         mta.writer.write(b"\xff\xff\xff\xff")
                     await mta.lost()
             await within(asyncio.gather(*(one(number) for number in range(60))), 4 * peers.PATIENCE_S)
+
+
+class SilentMta(Case):
+    """Each silence costs the connection after its time."""
+    CONFIGURATION = f"manager.offer_timeout = {OFFER_S}\nmanager.idle_timeout = {IDLE_S}\n"
+
+    async def check_cut_off_after(self, limit_s: float, first: bytes, then: bytes, ms: int):
+        async with Mta.connected(self.daemon.endpoint) as mta:
+            if first:
+                mta.writer.write(first)
+                await mta.reply(b"O")
+            begun = time.monotonic()
+            mta.writer.write(then)
+            await mta.closed()
+            took_s = time.monotonic() - begun
+        self.assertGreaterEqual(took_s, limit_s * 0.95)
+        self.assertLess(took_s, limit_s + MARGIN_S)
+        await self.check_one_line("mta_refused", f"nothing came for {ms} ms")
+
+    async def test_a_connection_without_a_byte(self):
+        await self.check_cut_off_after(OFFER_S, b"", b"", round(OFFER_S * 1000))
+
+    async def test_half_an_offer_and_silence(self):
+        await self.check_cut_off_after(OFFER_S, b"", OFFER[:9], round(OFFER_S * 1000))
+
+    async def test_silence_after_the_offer(self):
+        await self.check_cut_off_after(IDLE_S, OFFER, b"", round(IDLE_S * 1000))
+
+    async def test_half_a_command_and_silence(self):
+        await self.check_cut_off_after(IDLE_S, OFFER, pack(b"C", CONNECT)[:9], round(IDLE_S * 1000))
+
+    async def test_silence_in_a_message_ends_it_for_the_children(self):
+        async with Mta.connected(self.daemon.endpoint) as mta:
+            await mta.offer()
+            await mta.greet()
+            await mta.ask(b"M", SENDER)
+            await mta.closed()
+        for child in self.children:
+            self.assertEqual((await (await child.next()).ended()).letters, "OCHMAQ")
+        await self.check_one_line("mta_refused", f"nothing came for {round(IDLE_S * 1000)} ms")
+
+    async def test_an_mta_that_waits_for_a_slow_child_is_not_silent(self):
+        self.children[0].script.answers[b"M"] = b""
+        async with Mta.connected(self.daemon.endpoint) as mta:
+            await mta.offer()
+            await mta.greet()
+            mta.tell(b"M", SENDER)
+            child = await self.children[0].next()
+            await child.saw("M")
+            await asyncio.sleep(2 * IDLE_S)  # the time itself is what is tested
+            child.say(wire.CONTINUE)
+            self.assertEqual((await mta.reply(b"M"))[0], b"c")
+            await mta.leave()
+        self.assertEqual(self.new_events(), [])
 
 
 if __name__ == "__main__":

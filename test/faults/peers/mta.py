@@ -123,7 +123,8 @@ class Mta:
             return Outcome(b"M", letter, [], None, [])
         return await self.content_after_sender(**what)
 
-    async def content_after_sender(self, body=(b"text\r\n",), headers=HEADERS, recipients=(RECIPIENT,)) -> Outcome | None:
+    async def content_after_sender(
+            self, body=(b"text\r\n",), headers=HEADERS, recipients=(RECIPIENT,)) -> Outcome | None:
         """body: its pieces."""
         steps = [*((b"R", recipient) for recipient in recipients), (b"T", b""), *((b"L", header) for header in headers),
                  (b"N", b""), *((b"B", piece) for piece in body)]

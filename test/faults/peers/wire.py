@@ -20,7 +20,8 @@ STAGES = {b"O": "negotiate", b"C": "connect", b"H": "helo", b"M": "envelope-from
           b"T": "data", b"L": "header", b"N": "end-of-header", b"B": "body", b"E": "end-of-message"}
 DECISIONS = b"cartdys4f"
 
-CONTINUE, ACCEPT, REJECT, TEMPORARY_FAILURE, DISCARD, SKIPPED = (pack(code) for code in (b"c", b"a", b"r", b"t", b"d", b"s"))
+CONTINUE, ACCEPT, REJECT, TEMPORARY_FAILURE, DISCARD, SKIPPED = (
+    pack(code) for code in (b"c", b"a", b"r", b"t", b"d", b"s"))
 
 
 def offer(version: int = 6, actions: int = ALL_ACTIONS, steps: int = ALL_STEPS) -> bytes:
