@@ -1,4 +1,5 @@
-// What can happen to a session. Views are valid during handle() and while its actions are performed.
+// What can happen to a session: plain values, told by whoever runs it. Views are valid during handle() and
+// while its actions are performed; nothing here keeps them longer.
 #pragma once
 
 #include "wire/frame.hpp"

@@ -1,4 +1,5 @@
-// The macros that the MTA has sent, by stage, and what of them a child is given (chain P9, P10, P21a).
+// The macros that the MTA has sent, by stage, and what of them a child is given (chain P9, P10, P21a). Values
+// are passed on byte for byte; nothing is looked at but the names.
 #pragma once
 
 #include "core/negotiation.hpp"

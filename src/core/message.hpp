@@ -1,4 +1,5 @@
 // Everything that is known of one message; a session has at most one, and replaces it as a whole (chain P45).
+// A struct of values: what becomes of them is decided in envelope and content.
 #pragma once
 
 #include "core/action.hpp"

@@ -161,8 +161,11 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         self.none_can_change_anything({code: NOTHING} if owes else {})
         async with self.session() as mta:
             await self.ask_up_to(mta, at)
-            slow = await self.two.next()
-            await slow.saw(code.decode())
+            told = [await child.next() for child in self.children]
+            for child, conversation in zip(self.children, told):
+                # One that would be asked after a slow one is not asked.
+                behind = owes and child is self.three and code in b"MRTE"
+                await conversation.answered((STEPS[at - 1][0] if behind else code).decode())
             if code == b"B" or not owes and mta.is_answered(code):  # B is answered at once
                 await mta.reply(code)
             if how == "quit":
@@ -171,17 +174,15 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
                 mta.writer.close()
             else:
                 wire.reset(mta.writer)
-            two = (await slow.ended()).letters
-            one, three = [(await (await child.next()).ended()).letters for child in (self.one, self.three)]
+            one, two, three = [(await conversation.ended()).letters for conversation in told]
         complete = code == b"E" and not owes
         # A quit ends the message by itself (chain P46).
         end = "A?Q" if how == "quit" else "AQ" if code in IN_MESSAGE and not complete else "Q"
         upto = b"OCHMRTLNBE"[:b"OCHMRTLNBE".index(code) + 1].decode()
         self.assertRegex(two, f"^{upto}{end}$")
         for letters in (one, three):
-            self.assertTrue(letters.endswith("Q"), letters)
-            if how != "quit" and "M" in letters and not letters.rstrip("Q").endswith("E"):
-                self.assertTrue(letters.endswith("AQ"), letters)
+            over = how == "quit" or letters.rstrip("Q").endswith("E") or "M" not in letters
+            self.assertTrue(letters.endswith("Q" if over else "AQ"), letters)
 
     async def test_a_thousand_messages_in_one_session(self):
         async with self.session() as mta:

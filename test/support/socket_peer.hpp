@@ -1,4 +1,5 @@
 // A peer of the daemon in a test: the MTA or a child on a unix socket, blocking, with a limit on every wait.
+// Never decides what to say.
 #pragma once
 
 #include "wire/frame.hpp"

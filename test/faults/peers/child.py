@@ -56,10 +56,16 @@ class Conversation:
         self.ending = ""  # closed, cut or reset, once it is over
         self.over = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._busy = False  # with what it was told last
 
     async def saw(self, letters: str):
         """Until it was told this sequence, without interruption."""
         await self._until(lambda: letters in self.letters, f"told {letters}")
+
+    async def answered(self, letters: str):
+        """Until it was told this sequence and has done what its script says. What it says after the manager has
+        closed costs a peer the farewell that is under way; this is how a test avoids that."""
+        await self._until(lambda: letters in self.letters and not self._busy, f"told {letters}, and quiet")
 
     async def ended(self) -> "Conversation":
         await within(self.over.wait())
@@ -75,7 +81,12 @@ class Conversation:
     async def run(self):
         try:
             while packet := await wire.read_packet(self.reader):
-                if not await self._take(*packet):
+                self._busy = True
+                goes_on = await self._take(*packet)
+                self._busy = False
+                async with self._changed:
+                    self._changed.notify_all()
+                if not goes_on:
                     self.ending = "left"
                     return
             self.ending = "closed"
