@@ -10,6 +10,7 @@ import shlex
 import signal
 
 import peers
+from peers import wire
 from peers.child import Child
 from support import scratch
 from support.manager import program
@@ -21,6 +22,7 @@ define_milter("{name}") do |milter|
   milter.connection_spec = "{endpoint}"
 {settings}end
 """
+LOOKS = int(10 * peers.SLOWNESS)  # 20 ms apart
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|LeakSanitizer|runtime error:")
 
 
@@ -86,7 +88,7 @@ class Daemon:
 
         def settled() -> bool:
             seen.append(self.descriptors())
-            return seen[-1] <= at_most and len(set(seen[-10:])) == 1
+            return seen[-1] <= at_most and len(set(seen[-LOOKS:])) == 1
         await self.until(settled, f"at most {at_most} descriptors are open")
         return seen[-1]
 
@@ -142,6 +144,7 @@ async def running(home: pathlib.Path, children: list[Child], child_settings: dic
     try:
         await asyncio.to_thread(wait_until, lambda: _ready(process, daemon), "the manager listens", peers.PATIENCE_S,
                                 process.evidence)
+        await _serves(daemon)
         yield daemon
         status = await daemon.stop() if process.running() else process.wait()
         if status != 0 or SANITIZER.search(process.log_text()):
@@ -154,3 +157,12 @@ def _ready(process: ManagerProcess, daemon: Daemon) -> bool:
     if not process.running():
         raise AssertionError(f"milter-manager ended instead of getting ready\n{process.evidence()}")
     return bool(daemon.events("listening"))
+
+
+async def _serves(daemon: Daemon):
+    """It logs that it listens a little before its threads run and all that it holds when idle is open."""
+    reader, writer = await wire.connect(daemon.endpoint)
+    writer.write(wire.pack(b"Q"))
+    await wire.within(reader.read())
+    writer.close()
+    await daemon.settled_descriptors(at_most=10**6)
