@@ -201,7 +201,7 @@ std::vector<prospect> chain::prospects() const {
         if (one.link == child::link::left) continue;
         bool const refuses = verdict_of(one.rules->on_failure).has_value() && !one.evaluated();
         bool const quarantines = one.rules->on_failure == fallback::quarantine && !one.evaluated();
-        all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines});
+        all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines, one.evaluated()});
     }
     return all;
 }

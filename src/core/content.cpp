@@ -198,7 +198,6 @@ void content::pass(child_index i, std::string_view said) {
     mine.done = true;
     mine.result.said = said;
     if (shared_.children.at(i).evaluated()) {
-        mine.result.edits = mine.edits.size() + (mine.new_body ? 1 : 0);
         shared_.when.out->add(evaluated{i, mail.queue_id, mine.result});
         return;
     }
@@ -284,6 +283,12 @@ void content::commit(child_index i) {
 
 void content::edited(child_index i, wire::reply const& said) {
     auto& mine = shared_.mail->parts[i];
+    if (shared_.children.at(i).evaluated()) { // counted, never kept (chain P63, P65)
+        bool const more_body =
+            std::holds_alternative<wire::replace_body>(said) && std::exchange(mine.replaces_body, true);
+        mine.result.edits += more_body ? 0 : 1;
+        return;
+    }
     if (auto const* const body = std::get_if<wire::replace_body>(&said)) return replace_body(i, body->bytes);
     auto checked = check(said, shared_.children.at(i).agreed, shared_.agreed);
     if (!checked) {

@@ -37,6 +37,7 @@ struct child_part {
     bool after_cr = false; // how new_body ends so far
     bool after_crlf = false;
     bool undeclared_body = false;
+    bool replaces_body = false; // evaluation mode: counted once
 
     child_result result;
 };

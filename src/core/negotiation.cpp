@@ -181,9 +181,8 @@ tl::expected<child_agreement, std::string> read_answer(wire::negotiate const& of
     agreed.version = answer.version;
     agreed.actions = answer.actions & offer.actions;
     agreed.masked = (answer.actions - offer.actions) - wire::actions(action::set_macro_lists);
-    // Opting out and staying silent need nobody's consent; skip, leading space and the like do.
-    wire::steps const one_sided = all_silences | all_opt_outs;
-    agreed.steps = (answer.steps & (offer.steps | one_sided)) | implied_by_version(answer.version);
+    // A promise not to answer needs nobody's consent; everything else does (chain P7).
+    agreed.steps = (answer.steps & (offer.steps | all_silences)) | implied_by_version(answer.version);
     auto lists = answer;
     while (auto const list = lists.next()) {
         if (list->stage >= wire::macro_stage_count) continue;
@@ -201,9 +200,12 @@ mta_agreement answer_to_mta(wire::negotiate const& offer, std::span<prospect con
         agreed.steps = (all_opt_outs - never) & offer.steps;
         return agreed;
     }
+    std::vector<prospect> heard; // an evaluation-mode child changes nothing but what must be sent (chain P63)
+    std::copy_if(children.begin(), children.end(), std::back_inserter(heard),
+                 [](prospect const& one) { return !one.only_watches; });
     wire::actions claimed;
     bool wants_refused_recipients = false;
-    for (auto const& one : children) {
+    for (auto const& one : heard) {
         if (one.can_quarantine) claimed |= action::quarantine;
         if (!one.agreed) continue;
         claimed |= one.agreed->actions;
@@ -211,12 +213,12 @@ mta_agreement answer_to_mta(wire::negotiate const& offer, std::span<prospect con
             claimed |= action::add_recipient;
         wants_refused_recipients |= one.agreed->steps.has(step::rejected_recipients);
     }
-    wire::steps asked = suppressed(offer, children) | silent(children) | step::skip | step::leading_space;
+    wire::steps asked = suppressed(offer, children) | silent(heard) | step::skip | step::leading_space;
     if (wants_refused_recipients) asked |= step::rejected_recipients;
     agreed.steps = asked & offer.steps & wire::all_steps;
     agreed.actions = (claimed - wire::actions(action::set_macro_lists)) & offer.actions;
     if (offer.actions.has(action::set_macro_lists)) {
-        agreed.macro_lists = macro_lists(children, assumed);
+        agreed.macro_lists = macro_lists(heard, assumed);
         if (!agreed.macro_lists.empty()) agreed.actions |= action::set_macro_lists;
     }
     return agreed;

@@ -50,6 +50,7 @@ struct prospect {
     child_agreement const* agreed = nullptr; // null: not known, it may want anything
     bool can_refuse = false;                 // its fallback may refuse at any stage
     bool can_quarantine = false;             // its fallback may
+    bool only_watches = false;               // in evaluation mode: what it says reaches nobody
 };
 
 struct mta_agreement {

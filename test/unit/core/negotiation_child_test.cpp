@@ -92,7 +92,8 @@ TEST(child, stays_silent_whether_or_not_that_was_offered) { // chain P7, protoco
 }
 
 TEST(child, has_no_other_step_that_was_not_offered) { // chain P7
-    for (auto const one : {step::skip, step::rejected_recipients, step::leading_space}) {
+    for (auto const one : {step::skip, step::rejected_recipients, step::leading_space, step::no_connect,
+                           step::no_body, step::no_data}) {
         EXPECT_TRUE(read_answer(offer(6, 0, 0), answer(6, 0, wire::steps(one).bits()))->steps.empty());
         EXPECT_EQ(read_answer(newest, answer(6, 0, wire::steps(one).bits()))->steps, wire::steps(one));
     }
