@@ -115,10 +115,7 @@ struct milter {
     std::optional<std::string> command; // run when connecting fails, in privilege mode
     std::optional<std::string> command_options;
     std::optional<std::string> user_name;
-    bool retry_next_message = true;            // chain P51
     std::optional<std::string> parallel_group; // chain V.4
-    bool exact_connect = false;                // chain V.2
-    bool parallel_mail = false;                // chain V.2
     std::size_t pool_size = 0;                 // chain V.5
     milliseconds pool_idle{60'000};
     macro_lists extra_macros;

@@ -133,6 +133,10 @@ void chain::settle(child_index i) {
     one.owes.pop_front();
     if (!one.owes.empty()) return extend(i);
     when_.out->add(disarm{reply_of(i)});
+}
+
+void chain::resume(child_index i) {
+    auto& one = at(i);
     while (one.ready() && one.owes.empty() && !one.backlog.empty()) {
         auto const next = std::move(one.backlog.front());
         one.backlog.pop_front();

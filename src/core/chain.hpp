@@ -80,8 +80,10 @@ public:
     void tell_macros(child_index i, stage at);
     // One piece of the body; a reply is owed if it gives one.
     void tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size);
-    // Takes the oldest debt off, with the time that it took; the next postponed command goes out.
+    // Takes the oldest debt off.
     void settle(child_index i);
+    // Sends what was postponed, as far as its answers let it.
+    void resume(child_index i);
     // It needs more time: its reply deadline begins again (not at the end of the message, whose total
     // counts).
     void extend(child_index i);

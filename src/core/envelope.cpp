@@ -12,7 +12,7 @@ outcome envelope::advance() {
     bool blocked = false; // an earlier child may still refuse
     for (child_index i = 0; i < ballots_.size(); ++i) {
         auto& mine = ballots_[i];
-        if (mine.at == ballot::state::waiting && (!blocked || in_parallel())) start(i);
+        if (mine.at == ballot::state::waiting && (!blocked || in_parallel(i))) start(i);
         // A child that was lost after it had been asked.
         if (mine.at == ballot::state::asked && shared_.children.at(i).link == child::link::failed)
             settle_failed(i);
@@ -20,6 +20,13 @@ outcome envelope::advance() {
         if (mine.at != ballot::state::passed) blocked = true;
     }
     return count(ballots_);
+}
+
+// Where asking early changes nothing that matters (chain V.2).
+bool envelope::in_parallel(child_index i) const {
+    auto const& rules = *shared_.children.at(i).rules;
+    if (at_ == stage::connect || at_ == stage::helo) return !rules.exact_connect;
+    return at_ == stage::mail && rules.parallel_mail;
 }
 
 void envelope::settle_failed(child_index i) {
@@ -41,7 +48,7 @@ void envelope::start(child_index i) {
         ballots_[i].at = ballot::state::passed;
     else if (one.link == child::link::failed)
         settle_failed(i);
-    else if (one.ready() && (one.owes.empty() || one.evaluated()))
+    else if (one.ready() && (one.quiet() || one.evaluated()))
         start_ready(i);
     else if (one.evaluated()) // not connected yet: nobody waits for it, so it cannot take part
         ballots_[i].at = ballot::state::passed;
@@ -77,6 +84,13 @@ void envelope::answered(child_index i, verdict said) {
     auto& mine = ballots_[i];
     if (mine.at != ballot::state::asked) return;
     mine.at = said.terminal() ? ballot::state::decided : ballot::state::passed;
+    mine.said = std::move(said);
+}
+
+void envelope::answered_late(child_index i, verdict said) {
+    auto& mine = ballots_[i];
+    if (mine.at != ballot::state::waiting || !said.terminal()) return;
+    mine.at = ballot::state::decided;
     mine.said = std::move(said);
 }
 

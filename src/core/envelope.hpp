@@ -25,6 +25,8 @@ public:
     verdict const& said_by(std::size_t i) const { return ballots_[i].said; }
     bool waits_for(child_index i) const { return ballots_[i].at == ballot::state::asked; }
 
+    // A child that has missed the client's connect or helo, and refuses it now that it is told (chain P51).
+    void answered_late(child_index i, verdict said);
     // A child's answer to this command.
     void answered(child_index i, verdict said);
     // The chain's time is up: whoever has not answered fails, in order.
@@ -35,7 +37,7 @@ private:
     void start_ready(child_index i);
     bool fits_unknown(child_index i) const;
     void settle_failed(child_index i);
-    bool in_parallel() const { return at_ == stage::connect || at_ == stage::helo; }
+    bool in_parallel(child_index i) const;
 
     scene& shared_;
     stage at_;

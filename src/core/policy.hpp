@@ -31,6 +31,9 @@ struct child_policy {
     milliseconds reading_timeout{7'000};          // one reply, except at the end of the message
     milliseconds end_of_message_timeout{297'000}; // from the end of the message to the decision
     bool early_feed = true;                       // chain V.3
+    bool retry_next_message = true; // one reconnect at the next message after a failure (chain P51)
+    bool exact_connect = false;     // connect and helo only after the earlier children (chain V.2)
+    bool parallel_mail = false;     // the sender already before them (chain V.2)
 };
 
 // What a peer can make a session hold (chain P66). 0 = no limit where said.

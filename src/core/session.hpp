@@ -56,6 +56,7 @@ private:
     void recognise_mta(wire::connect const& what);
     void take_connect(wire::connect const& what, wire::frame const& packet);
     void take_helo(wire::frame const& packet);
+    void retry_failed();
     void take_mail(wire::mail const& what, wire::frame const& packet);
     void take_rcpt(wire::frame const& packet);
     void take_message_command(stage at, wire::frame const& packet);
@@ -75,6 +76,7 @@ private:
     void accepted(child_index i, stage at);
     void evaluated_says(child_index i, stage at, verdict const& said);
     void catch_up(child_index i);
+    bool fits_agreement(child_index i);
 
     // session.cpp: what follows from it
     void advance();

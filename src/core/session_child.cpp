@@ -47,7 +47,24 @@ void session::on(from_child const& said) {
         return shared_.fail(i, stage::negotiate, failure::protocol,
                             "it answers " + std::string(wire::reply_name(said.packet.code)) +
                                 " to the offer");
-    if (shared_.children.negotiated(i, shared_.offer, *answer) && !shared_.connect.empty()) catch_up(i);
+    if (!shared_.children.negotiated(i, shared_.offer, *answer)) return;
+    if (negotiated_ && !fits_agreement(i)) return;
+    if (!shared_.connect.empty()) catch_up(i);
+}
+
+// A child that comes after the MTA has its answer cannot have what the MTA was told not to send (chain P58).
+bool session::fits_agreement(child_index i) {
+    for (auto const at : {stage::mail, stage::rcpt, stage::data, stage::unknown, stage::header,
+                          stage::end_of_headers, stage::body}) {
+        bool const suppressed = shared_.agreed.steps.has_all(opt_out_of(at));
+        if (!suppressed || !shared_.children.at(i).agreed.wants(at) || at == stage::end_of_headers) continue;
+        if (at == stage::data || at == stage::unknown) continue; // it can do without
+        shared_.fail(i, stage::negotiate, failure::protocol,
+                     "it wants " + std::string(name_of(at)) +
+                         ", which the MTA was told not to send in this session");
+        return false;
+    }
+    return true;
 }
 
 // A child that was not there when the client came is told what it has missed. It takes part from the next
@@ -61,7 +78,8 @@ void session::catch_up(child_index i) {
     };
     tell(stage::connect, shared_.connect);
     tell(stage::helo, shared_.helo);
-    if (auto* const mine = shared_.part(i)) mine->done = true;
+    bool const in_time = asked_ && asked_->at() == stage::mail && !shared_.children.at(i).evaluated();
+    if (auto* const mine = shared_.part(i); mine && !in_time) mine->done = true;
 }
 
 void session::reply_from(child_index i, wire::reply const& said) {
@@ -96,6 +114,7 @@ void session::reply_from(child_index i, wire::reply const& said) {
         mine->result.took += shared_.when.now - one.asked_at;
     shared_.children.settle(i);
     if (!debt.overtaken) decision_from(i, said, debt);
+    shared_.children.resume(i);
 }
 
 void session::decision_from(child_index i, wire::reply const& said, child::owed debt) {
@@ -152,7 +171,10 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
         mine->result.said = name_of(*heard);
     }
     if (shared_.children.at(i).evaluated()) return evaluated_says(i, at, *heard);
-    if (asked_ && asked_->at() == at) asked_->answered(i, std::move(*heard));
+    if (asked_ && asked_->at() == at) return asked_->answered(i, std::move(*heard));
+    if (!no_mail || !heard->terminal()) return;
+    if (asked_) asked_->answered_late(i, *heard); // it was told of connect or helo only now
+    shared_.children.quit(i);
 }
 
 void session::accepted(child_index i, stage at) {

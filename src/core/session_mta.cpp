@@ -178,7 +178,17 @@ void session::take_mail(wire::mail const& what, wire::frame const& packet) {
     auto& mail = shared_.need_mail();
     mail.sender = what.address;
     mail.queue_id = shared_.children.macros.value(stage::mail, "i");
+    retry_failed();
     ask(stage::mail, packet);
+}
+
+// One new try at each message for a child that has failed (chain P51).
+void session::retry_failed() {
+    for (child_index i = 0; i < shared_.children.size(); ++i) {
+        auto const& one = shared_.children.at(i);
+        if (one.link != child::link::failed || !one.rules->retry_next_message) continue;
+        shared_.children.connect(i);
+    }
 }
 
 void session::take_message_command(stage at, wire::frame const& packet) {

@@ -43,8 +43,8 @@ class Quickstart(unittest.TestCase):
     def test_a_host_without_milters_gets_two_children_and_the_eicar_mail_is_refused(self):
         output = self.quickstart()
         self.assertIn("no milter runs on this host", output)
-        self.assertTable(output, r"mail +child +said +ms +final verdict", r"clean +header +\S+ +\d+ +pass",
-                         r" +eicar +\S+ +\d+", r"EICAR +header +\S+ +\d+ +reject .*\(by eicar\)", r" +eicar +reject +\d+")
+        self.assertTable(output, r"mail +child +said +ms +final verdict", r"clean +header +\S+ +[\d.]+ +pass",
+                         r" +eicar +\S+ +[\d.]+", r"EICAR +header +\S+ +[\d.]+ +reject .*\(by eicar\)", r" +eicar +reject +[\d.]+")
         self.assertEqual(list(self.temporary.iterdir()), [], "something is left behind")
 
     def test_a_milter_that_runs_on_the_host_is_used_and_a_stopped_one_is_named(self):
@@ -58,7 +58,7 @@ class Quickstart(unittest.TestCase):
         (self.host / "etc" / "opendmarc.conf").write_text(f"Socket inet:{programs.free_port()}@127.0.0.1\n")
         output = self.quickstart()
         self.assertRegex(output, r"found opendmarc at \S+: it does not listen, left out")
-        self.assertTable(output, r"clean +opendkim +\S+ +\d+ +pass", r"EICAR +opendkim +\S+ +\d+ +pass")
+        self.assertTable(output, r"clean +opendkim +\S+ +[\d.]+ +pass", r"EICAR +opendkim +\S+ +[\d.]+ +pass")
 
     def test_when_the_port_is_taken_another_one_is_used_and_named(self):
         if programs.is_free(10025):

@@ -63,6 +63,10 @@ std::string configuration(test::cast const& of, std::string const& directory) {
         text +=
             std::string("  milter.evaluation_mode = ") + (child.evaluation_mode ? "true" : "false") + "\n";
         text += std::string("  milter.early_feed = ") + (child.early_feed ? "true" : "false") + "\n";
+        text += std::string("  milter.retry_next_message = ") +
+                (child.retry_next_message ? "true" : "false") + "\n";
+        text += std::string("  milter.exact_connect = ") + (child.exact_connect ? "true" : "false") + "\n";
+        text += std::string("  milter.parallel_mail = ") + (child.parallel_mail ? "true" : "false") + "\n";
         text += "  milter.reading_timeout = " + seconds(child.reading_timeout) + "\n";
         text += "  milter.end_of_message_timeout = " + seconds(child.end_of_message_timeout) + "\nend\n";
     }

@@ -31,6 +31,12 @@ tl::expected<void, std::string> set_child(std::string_view word, core::child_pol
         child.evaluation_mode = true;
     else if (key == "early_feed")
         child.early_feed = value != "no";
+    else if (key == "retry")
+        child.retry_next_message = value != "no";
+    else if (key == "exact_connect")
+        child.exact_connect = true;
+    else if (key == "parallel_mail")
+        child.parallel_mail = true;
     else if (key == "reading_timeout")
         child.reading_timeout = read_duration(value);
     else if (key == "end_of_message_timeout")
