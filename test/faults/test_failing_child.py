@@ -8,6 +8,7 @@ import peers
 from peers import faults, wire
 from peers.chain_of_three import END_OF_MESSAGE_S, MARGIN_S, NEGOTIATION_S, READING_S, REPLIES, WHOLE, ChainOfThree
 from peers.child import Script
+from peers.mta import Mta
 from support import watchdog
 
 STAGES = [letter.encode() for letter in WHOLE]
@@ -115,6 +116,47 @@ class FallbackDiscard(ChainOfThree):
                 session = await self.session(dataclasses.replace(self.healthy, faults={stage: faults.closes}))
                 self.check_outcome(session, felt, asked=felt == stage)
                 self.check_failure(session, stage, "closed the connection")
+
+
+class TriedAgain(ChainOfThree):
+    """With retry_next_message (chain P51)."""
+    RETRY = True
+    ALL = [b"X-First", b"X-Faulty", b"X-Last"]
+
+    async def mails(self, *scripts: Script):
+        """A session of one mail for each script of the child: the headers that each mail got, its conversations."""
+        for child in self.children:
+            child.forget()
+        before = len(self.daemon.events("child_failed"))
+        headers = []
+        self.faulty.script = scripts[0]
+        async with Mta.connected(self.daemon.endpoint) as mta:
+            await mta.offer()
+            await mta.greet()
+            for script in scripts:
+                self.faulty.script = script
+                outcome = await mta.mail()
+                self.assertEqual(outcome.decision, b"c")
+                headers.append(outcome.headers())
+            await mta.leave()
+        told = [(await conversation.ended()).letters for conversation in self.faulty.conversations]
+        return headers, told, self.daemon.events("child_failed")[before:]
+
+    async def test_one_that_is_well_again_is_there_at_the_next_message(self):
+        fails_at = {stage: dataclasses.replace(self.healthy, faults={stage: faults.closes}) for stage in (b"M", b"R", b"T", b"E")}
+        for stage, script in fails_at.items():
+            with self.subTest(stage=wire.STAGES[stage]):
+                headers, told, failures = await self.mails(script, self.healthy, self.healthy)
+                self.assertEqual(headers, [[b"X-First", b"X-Last"], self.ALL, self.ALL])
+                self.assertEqual(told, [WHOLE[:WHOLE.index(stage.decode()) + 1], WHOLE + WHOLE[3:] + "Q"])
+                self.assertEqual(len(failures), 1)
+
+    async def test_one_that_is_not_is_tried_once_a_message_and_costs_its_fallback_each_time(self):
+        broken = dataclasses.replace(self.healthy, faults={b"O": faults.closes})
+        headers, told, failures = await self.mails(broken, broken, self.healthy)
+        self.assertEqual(headers, [[b"X-First", b"X-Last"]] * 2 + [self.ALL])
+        self.assertEqual(told, ["O", "O", "O", WHOLE + "Q"])  # of the session, and of each message
+        self.assertEqual([event["stage"] for event in failures], ["negotiate"] * 3)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Session:
 
 class ChainOfThree(unittest.IsolatedAsyncioTestCase):
     FALLBACK = "accept"
+    RETRY = False  # whether one that has failed is tried again at the next message
 
     async def asyncSetUp(self):
         home = self.enterContext(scratch.scratch_directory("faults"))
@@ -44,7 +45,8 @@ class ChainOfThree(unittest.IsolatedAsyncioTestCase):
         self.healthy = self.faulty.script
         patient = {"reading_timeout": peers.PATIENCE_S, "end_of_message_timeout": peers.PATIENCE_S}
         impatient = {"connection_timeout": NEGOTIATION_S, "reading_timeout": READING_S,
-                     "end_of_message_timeout": END_OF_MESSAGE_S, "fallback_status": self.FALLBACK}
+                     "end_of_message_timeout": END_OF_MESSAGE_S, "fallback_status": self.FALLBACK,
+                     "retry_next_message": self.RETRY}
         self.daemon = await self.enterAsyncContext(daemon.running(
             home, self.children, {"": patient, "faulty": impatient},
             f"manager.negotiation_timeout = {NEGOTIATION_S}\nmanager.command_timeout = {peers.PATIENCE_S}"))

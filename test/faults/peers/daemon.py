@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -39,7 +40,7 @@ class Event:
 
 def settings(**values) -> str:
     """Settings of one child, as lines of its block."""
-    return "".join(f"  milter.{name} = {value!r}\n".replace("'", '"') for name, value in values.items())
+    return "".join(f"  milter.{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
 class ManagerProcess(Process):
