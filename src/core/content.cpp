@@ -221,6 +221,7 @@ void content::decided(child_index i, stage at, wire::decision const& said) {
             shared_.mail->parts[i].body_over = true;
         else
             shared_.note(i, at, "answers skip where only continue fits; taken as that");
+        if (at == stage::end_of_message) finish(i); // chain P29
         return;
     case answer::reject:
         return decided(i, at, verdict::of(verdict::kind::reject));

@@ -70,6 +70,7 @@ private:
 
     // session_child.cpp: what a child says
     void reply_from(child_index i, wire::reply const& said);
+    void note_state(child_index i, wire::reply const& said, stage at);
     void decision_from(child_index i, wire::reply const& said, child::owed debt);
     void envelope_decision(child_index i, stage at, wire::reply const& said);
     std::optional<verdict> as_verdict(child_index i, stage at, wire::reply const& said);

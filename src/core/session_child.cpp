@@ -113,8 +113,21 @@ void session::reply_from(child_index i, wire::reply const& said) {
     if (auto* const mine = shared_.part(i); mine && heard)
         mine->result.took += shared_.when.now - one.asked_at;
     shared_.children.settle(i);
+    note_state(i, said, debt.what);
     if (!debt.overtaken) decision_from(i, said, debt);
     shared_.children.resume(i);
+}
+
+// A libmilter goes back to the state after helo when it accepts anything, or refuses anything but a recipient
+// or an unknown command (protocol 6.2).
+void session::note_state(child_index i, wire::reply const& said, stage at) {
+    auto& one = shared_.children.at(i);
+    auto const* const decision = std::get_if<wire::decision>(&said);
+    bool const accepts = decision && decision->what == wire::answer::accept;
+    bool const goes_on =
+        decision && (decision->what == wire::answer::go_on || decision->what == wire::answer::skip);
+    bool const refuses = !goes_on && at != stage::rcpt && at != stage::unknown;
+    if (one.last == at && (accepts || refuses)) one.last = stage::helo;
 }
 
 void session::decision_from(child_index i, wire::reply const& said, child::owed debt) {
