@@ -1,6 +1,7 @@
 #include "config/summary.hpp"
 
 #include "config/inspect.hpp"
+#include "config/pending.hpp"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,8 @@ std::string summary(snapshot const& what) {
                             word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "");
     }
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";
+    for (auto const& one : without_effect(what))
+        idle += one + "\n";
     return text + idle;
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/house.hpp"
 
+#include "config/pending.hpp"
+#include "daemon/pid_file.hpp"
 #include "daemon/privilege.hpp"
 #include "io/listener.hpp"
 #include "observe/log.hpp"
@@ -153,12 +155,21 @@ int serve(std::shared_ptr<config::snapshot const> running) {
     if (auto const why = drop_privileges(fixed.effective_user, fixed.effective_group, socket.where);
         !why.empty())
         return fail(why);
+    auto const numbered =
+        fixed.pid_file ? pid_file::write(*fixed.pid_file) : tl::expected<pid_file, std::string>();
+    if (!numbered) return fail(numbered.error());
+    for (auto const& one : config::without_effect(*running))
+        (*log)->event(level::warning, "setting_without_effect", {}, one);
+    house at_work(running, **log, *descriptor); // from here on, signals end it in good order
     (*log)->event(level::info, "listening",
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});
-    house(running, **log, *descriptor).run();
-    if (socket.where->family == wire::endpoint::kind::unix_socket && socket.remove_unix_socket_on_close)
-        ::unlink(socket.where->path.c_str());
+    at_work.run();
+    bool const is_unix = socket.where->family == wire::endpoint::kind::unix_socket;
+    if (is_unix && socket.remove_unix_socket_on_close && ::unlink(socket.where->path.c_str()) < 0)
+        (*log)->event(level::warning, "socket_left_behind", {{"endpoint", socket.where->text()}},
+                      std::generic_category().message(errno) +
+                          "; give its directory to security.effective_user");
     (*log)->event(level::info, "stopped", {});
     return EXIT_SUCCESS;
 }

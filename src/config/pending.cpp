@@ -1,0 +1,44 @@
+#include "config/pending.hpp"
+
+#include <array>
+#include <string_view>
+
+namespace milter::config {
+
+namespace {
+
+// A feature that comes takes its line away here, and its place in docs/manual/configuration.md.
+constexpr std::array pending_settings{
+    std::string_view("security.privilege_mode"),
+    std::string_view("manager.suspend_time_on_unacceptable"),
+    std::string_view("manager.fallback_status_at_disconnect"),
+    std::string_view("manager.connection_check_interval"),
+    std::string_view("manager.worker_timeout"),
+    std::string_view("manager.n_ruby_workers"),
+    std::string_view("controller.connection_spec"),
+};
+constexpr std::array pending_attributes{
+    std::string_view("parallel_group"), std::string_view("pool_size"), std::string_view("pool_idle"),
+    std::string_view("extra_macros"),   std::string_view("command"),   std::string_view("command_options"),
+    std::string_view("user_name"),
+};
+
+std::string line(std::string const& place, std::string_view setting) {
+    return place + ": " + std::string(setting) + " has no effect in this version";
+}
+
+} // namespace
+
+std::vector<std::string> without_effect(snapshot const& what) {
+    std::vector<std::string> lines;
+    for (auto const name : pending_settings)
+        if (auto const found = what.locations.find(name); found != what.locations.end())
+            lines.push_back(line(found->second, name));
+    for (auto const& one : what.milters)
+        for (auto const name : pending_attributes)
+            if (auto const found = one.locations.find(name); found != one.locations.end())
+                lines.push_back(line(found->second, "milter." + std::string(name) + " of " + one.child.name));
+    return lines;
+}
+
+} // namespace milter::config

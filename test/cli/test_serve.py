@@ -1,0 +1,89 @@
+"""What milter-manager does as a process: pid file, settings without an effect, reasons not to start."""
+import os
+import select
+import signal
+import subprocess
+import unittest
+
+from manager import PROGRAM, ManagerTest
+
+PATIENCE = 30  # seconds
+
+
+class Serve(ManagerTest):
+    def start(self, text):
+        directory = self.folder
+        (directory / "milter-manager.conf").write_text(
+            'log.use_syslog = false\nlog.level = "all"\nsecurity.effective_user = "%d"\n'
+            'manager.custom_configuration_directory = "%s"\nmanager.connection_spec = "unix:%s/socket"\n%s'
+            % (os.getuid(), directory, directory, text))
+        process = subprocess.Popen([PROGRAM, "--config-dir", str(directory)], stderr=subprocess.PIPE, bufsize=0, cwd=directory)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def until_it_listens(self, process):
+        """The lines of the log up to `listening`."""
+        lines = []
+        while True:
+            ready, _, _ = select.select([process.stderr], [], [], PATIENCE)
+            line = process.stderr.readline().decode() if ready else ""
+            self.assertTrue(line, f"it does not listen: {lines}")
+            lines.append(line)
+            if " listening " in line:
+                return lines
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_the_pid_file_is_there_while_it_runs(self):
+        path = self.folder / "pid"
+        process = self.start(f'manager.pid_file = "{path}"\n')
+        self.until_it_listens(process)
+        self.assertEqual(path.read_text(), f"{process.pid}\n")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o644 & ~self.umask())
+        self.stop(process)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["milter-manager.conf"])
+
+    def umask(self):
+        mask = os.umask(0o22)
+        os.umask(mask)
+        return mask
+
+    def test_a_pid_file_of_another_process_stays(self):
+        path = self.folder / "pid"
+        process = self.start(f'manager.pid_file = "{path}"\n')
+        self.until_it_listens(process)
+        path.write_text("1\n")
+        self.stop(process)
+        self.assertEqual(path.read_text(), "1\n")
+
+    def test_a_pid_file_that_cannot_be_written_is_an_error(self):
+        process = self.start('manager.pid_file = "/nonexistent/pid"\n')
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("failed to create PID file: /nonexistent/pid: No such file or directory", errors.decode())
+
+    def test_a_setting_without_an_effect_is_a_warning_with_its_line(self):
+        process = self.start('manager.n_ruby_workers = 3\n')
+        log = "".join(self.until_it_listens(process))
+        self.stop(process)
+        self.assertIn("milter-manager.conf:6: manager.n_ruby_workers has no effect in this version", log)
+
+    def test_daemon_is_refused_in_words(self):
+        process = self.start("manager.daemon = true\n")
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("manager.daemon is not supported by this version", errors.decode())
+
+    def test_a_socket_that_cannot_be_opened_names_it(self):
+        process = self.start('manager.connection_spec = "unix:/nonexistent/socket"\n')
+        _, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("failed to listen: cannot bind unix:/nonexistent/socket: No such file or directory", errors.decode())
+
+
+if __name__ == "__main__":
+    unittest.main()
