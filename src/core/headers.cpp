@@ -84,6 +84,7 @@ edit header_list::change(edit const& wanted) {
     } else {
         target->alive = true;
         target->died_now = false;
+        if (!sendmail_) target->name = wanted.name; // Postfix writes the whole field anew
         target->value = wanted.value;
         held_ += wanted.value.size();
     }

@@ -198,6 +198,18 @@ TEST(headers_of_postfix, are_renumbered_at_once_by_a_deletion) { // protocol 10.
     EXPECT_THAT(view(list), ElementsAre(Pair("x", " 3")));
 }
 
+TEST(headers_of_postfix, are_written_anew_with_the_name_that_a_change_spells) { // chain P26
+    auto list = three(mta_kind::postfix);
+    list.apply(change(1, "x", " one"));
+    EXPECT_EQ(list.at(1).name, "x"); // behind the hidden one
+}
+
+TEST(headers_of_sendmail, keep_their_names_when_they_are_changed) { // chain P26
+    auto list = three(mta_kind::sendmail);
+    list.apply(change(1, "x", " one"));
+    EXPECT_EQ(list.at(2).name, "X"); // behind the two hidden ones
+}
+
 TEST(headers_of_sendmail, keep_their_numbers_while_one_child_deletes) { // protocol 10.4
     auto list = three(mta_kind::sendmail);
     list.apply(remove(1, "x"));
