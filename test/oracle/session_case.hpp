@@ -1,0 +1,61 @@
+// One random session as plain values: the MTA and what it would say, the children and the seeds of what they
+// answer. Made from a seed; whatever is taken out of it, it stays a session (that is how cases are shrunk).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace milter::oracle {
+
+struct packet {
+    char code = 0;
+    std::string payload;
+    std::string text() const { return code + payload; }
+};
+
+// The bits of a command letter (protocol 2.4): "do not send me this", "I shall not answer this". 0: none.
+std::uint32_t opt_out_bit(char code);
+std::uint32_t silence_bit(char code);
+inline constexpr std::uint32_t all_silence_bits = 0xFF080;
+inline constexpr std::uint32_t skip_bit = 0x400;
+inline constexpr std::uint32_t leading_space_bit = 0x100000;
+
+struct offer {
+    std::uint32_t version = 6;
+    std::uint32_t actions = 0;
+    std::uint32_t steps = 0;
+};
+
+struct child_plan {
+    std::string name;
+    std::uint64_t seed = 0;
+    offer answers;                 // as it answers to an offer
+    char fallback = 'a';           // a r t d
+    unsigned calm = 90;            // percent of its answers that are continue
+    bool fails = false;            // may fail at all
+    bool fails_in_content = false; // and while it is given the content
+};
+
+// C H M R T U L N B E A Q K, or Z: the MTA closes without a word. A header is "name\0value", raw.
+struct mta_event {
+    char code = 0;
+    std::string payload;
+    std::string macros; // pairs, as in a D; sent before the command when not empty
+};
+
+struct session_case {
+    std::uint64_t seed = 0;
+    bool sendmail = false;
+    bool exact = false;    // no early feeding, connect and helo one child after the other
+    bool stubborn = false; // the MTA goes on with recipients and data of a refused message
+    std::uint32_t chunk_size = 65535;
+    offer mta;
+    std::vector<child_plan> children;
+    std::vector<mta_event> events;
+};
+
+session_case make_case(std::uint64_t seed);
+
+} // namespace milter::oracle
