@@ -74,8 +74,9 @@ unsigned worker_count(unsigned wanted) {
 // The process while it serves: the workers, and the main thread that waits for signals.
 class house {
 public:
-    house(std::shared_ptr<config::snapshot const> running, observe::log& log, int descriptor)
-        : running_(std::move(running)), log_(log) {
+    house(asio::io_context& context, asio::signal_set& signals,
+          std::shared_ptr<config::snapshot const> running, observe::log& log, int descriptor)
+        : context_(context), signals_(signals), running_(std::move(running)), log_(log), patience_(context) {
         unsigned const n = worker_count(running_->fixed.n_workers);
         auto const most = running_->live.max_connections;
         for (unsigned i = 0; i < n; ++i) {
@@ -125,12 +126,12 @@ private:
         patience_.cancel();
     }
 
+    asio::io_context& context_;
+    asio::signal_set& signals_;
     std::shared_ptr<config::snapshot const> running_;
     observe::log& log_;
     proxy::counters counters_;
-    asio::io_context context_{1};
-    asio::signal_set signals_{context_, SIGTERM, SIGINT};
-    asio::steady_timer patience_{context_};
+    asio::steady_timer patience_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::size_t still_running_ = 0;
     bool stopping_ = false;
@@ -146,6 +147,9 @@ int serve(std::shared_ptr<config::snapshot const> running) {
     if (auto const why = allow_descriptors(fixed.max_file_descriptors); !why.empty()) return fail(why);
     auto const log = observe::log::open(log_settings_of(running->live.log));
     if (!log) return fail(log.error());
+    // Before anybody can see the socket: a signal that comes from then on ends it in good order.
+    asio::io_context context(1);
+    asio::signal_set signals(context, SIGTERM, SIGINT);
     auto const& socket = fixed.manager;
     auto const descriptor =
         io::open_listener(*socket.where, {.unix_mode = socket.unix_socket_mode,
@@ -160,11 +164,10 @@ int serve(std::shared_ptr<config::snapshot const> running) {
     if (!numbered) return fail(numbered.error());
     for (auto const& one : config::without_effect(*running))
         (*log)->event(level::warning, "setting_without_effect", {}, one);
-    house at_work(running, **log, *descriptor); // from here on, signals end it in good order
     (*log)->event(level::info, "listening",
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});
-    at_work.run();
+    house(context, signals, running, **log, *descriptor).run();
     bool const is_unix = socket.where->family == wire::endpoint::kind::unix_socket;
     if (is_unix && socket.remove_unix_socket_on_close && ::unlink(socket.where->path.c_str()) < 0)
         (*log)->event(level::warning, "socket_left_behind", {{"endpoint", socket.where->text()}},

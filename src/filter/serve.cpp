@@ -114,8 +114,8 @@ void server::gone(connection& one) {
 tl::expected<void, std::string> serve(wire::endpoint const& where, factory make, serve_options options) {
     asio::io_context context(1);
     server here(context, std::move(make), std::move(options));
+    asio::signal_set signals(context, SIGTERM, SIGINT); // before anybody can connect
     if (auto const listening = here.listen(where); !listening) return tl::unexpected(listening.error());
-    asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code ec, int) {
         if (ec) return;
         signals.clear();

@@ -36,13 +36,13 @@ int run(tools::test_client::settings const& told) {
             return std::make_unique<tools::test_client::client>(told, context, talk);
         },
         options);
+    // The first signal ends politely, the second at once; from before anybody can connect.
+    boost::asio::signal_set signals(context, SIGTERM, SIGINT);
     if (auto const listening = server.listen(told.where); !listening) {
         fmt::print(stderr, "{}\n", listening.error());
         return 1;
     }
     if (!write_pid(told.pid_file)) return 1;
-    // The first signal ends politely, the second at once.
-    boost::asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code ec, int) {
         if (ec) return;
         signals.clear();
