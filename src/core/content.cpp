@@ -138,10 +138,11 @@ bool content::feed_header(child_index i) {
     auto& mail = *shared_.mail;
     auto& mine = mail.parts[i];
     auto const& agreed = shared_.children.at(i).agreed;
-    while (mine.next_header < mail.headers.size() && !mail.headers.shown(mine.next_header))
+    auto const& headers = mine.view ? mine.view->headers : mail.headers;
+    while (mine.next_header < headers.size() && !headers.shown(mine.next_header))
         ++mine.next_header;
-    if (mine.next_header == mail.headers.size()) return false;
-    auto const& field = mail.headers.at(mine.next_header++);
+    if (mine.next_header == headers.size()) return false;
+    auto const& field = headers.at(mine.next_header++);
     if (!agreed.wants(stage::header)) return true;
     std::string_view value = field.value;
     if (!agreed.steps.has(wire::step::leading_space) && value.starts_with(' ')) value.remove_prefix(1);
@@ -172,8 +173,9 @@ bool content::feed_body(child_index i) {
         mine.body_over = true;
         return true;
     }
-    if (!mine.reading) mine.reading = mail.body;
-    std::uint64_t const left = mine.reading ? mail.body_size - mine.body_sent : 0;
+    if (!mine.reading) mine.reading = mine.view ? mine.view->body : mail.body;
+    auto const body_size = mine.view ? mine.view->body_size : mail.body_size;
+    std::uint64_t const left = mine.reading ? body_size - mine.body_sent : 0;
     bool const complete = mail.end_seen;
     auto const size = static_cast<std::size_t>(std::min<std::uint64_t>(left, shared_.rules.chunk_size));
     if (size == shared_.rules.chunk_size || (complete && size > 0)) {
@@ -262,9 +264,24 @@ void content::finish(child_index i) {
     pass(i, "pass");
 }
 
+// An evaluation-mode child that nobody has waited for must not see what a later child changes (chain P64).
+void content::keep_view_before(child_index changing) {
+    auto& mail = *shared_.mail;
+    std::shared_ptr<content_view const> before;
+    for (child_index i = 0; i < changing; ++i) {
+        auto& mine = mail.parts[i];
+        if (!shared_.children.at(i).evaluated() || mine.done || mine.view) continue;
+        if (!before)
+            before =
+                std::make_shared<content_view const>(content_view{mail.headers, mail.body, mail.body_size});
+        mine.view = before;
+    }
+}
+
 void content::commit(child_index i) {
     auto& mail = *shared_.mail;
     auto& mine = mail.parts[i];
+    if (!mine.edits.empty() || mine.new_body) keep_view_before(i);
     for (auto const& one : mine.edits)
         mail.replay.push_back(mail.headers.apply(one));
     mail.headers.next_child();

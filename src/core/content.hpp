@@ -46,6 +46,7 @@ private:
     bool feed_end_of_headers(child_index i);
     bool feed_body(child_index i);
     void finish(child_index i);
+    void keep_view_before(child_index changing);
     void commit(child_index i);
     void replace_body(child_index i, std::string_view bytes);
     void pass(child_index i, std::string_view said);

@@ -19,6 +19,10 @@ void macro_store::store(wire::macros const& packet) {
     fresh_.at(index(*at)) = true;
 }
 
+void macro_store::begin(stage at) {
+    if (!fresh(at)) pairs_.at(index(at)).clear();
+}
+
 void macro_store::forget_message() {
     auto const clear = [this](stage at) {
         fresh_.at(index(at)) = false;

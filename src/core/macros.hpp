@@ -16,6 +16,8 @@ public:
     void store(wire::macros const& packet);
     // The command that they preceded is over: a later one of that stage has none until a D comes again.
     void used(stage at) { fresh_.at(index(at)) = false; }
+    // A command comes: macros of an earlier one of that stage are not its own.
+    void begin(stage at);
     // A new message: what the last one brought is gone.
     void forget_message();
     void forget_all();

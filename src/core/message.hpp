@@ -8,11 +8,19 @@
 #include "core/headers.hpp"
 #include "core/verdict.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace milter::core {
+
+// The content as it stood before a later child's edits.
+struct content_view {
+    header_list headers;
+    std::optional<body_id> body;
+    std::uint64_t body_size = 0;
+};
 
 // One child's part in the message.
 struct child_part {
@@ -23,6 +31,7 @@ struct child_part {
     // How far its copy of the content has come.
     std::size_t next_header = 0;
     bool headers_over = false;
+    std::shared_ptr<content_view const> view; // evaluation mode: when it lags behind; else the message's own
     std::optional<body_id> reading;
     std::uint64_t body_sent = 0;
     bool body_in_queue = false; // a piece is on its way and the child will not answer it

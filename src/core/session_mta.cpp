@@ -170,6 +170,7 @@ void session::take_connect(wire::connect const& what, wire::frame const& packet)
 void session::take_helo(wire::frame const& packet) {
     if (shared_.mail) abort_message(); // before the helo, as sendmail does (chain P24)
     shared_.helo = packet.payload;
+    shared_.children.macros.begin(stage::helo);
     ask(stage::helo, packet);
 }
 
