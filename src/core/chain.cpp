@@ -114,10 +114,10 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
     if (answers(one, what)) owe(i, what);
 }
 
-void chain::tell_macros(child_index i, stage what) {
+void chain::tell_macros(child_index i, stage what, bool repeated) {
     auto& one = at(i);
     if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
-    when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed); });
+    when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });
 }
 
 void chain::tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size) {

@@ -77,7 +77,7 @@ public:
     // repeated: it is told again, to a child that was not there the first time.
     void tell(child_index i, stage at, std::string_view payload, bool repeated = false);
     // The macros alone, of a command that it does not want (chain P21a).
-    void tell_macros(child_index i, stage at);
+    void tell_macros(child_index i, stage at, bool repeated = false);
     // One piece of the body; a reply is owed if it gives one.
     void tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size);
     // Takes the oldest debt off.

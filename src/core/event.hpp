@@ -13,7 +13,7 @@ namespace milter::core {
 using child_index = std::uint32_t; // position in policy::children
 using body_id = std::uint32_t;     // one kept body of this session; never reused
 
-// How a child was lost; the words are in docs/manual/troubleshooting.
+// How a child was lost; the words are in docs/manual/operating.md.
 enum class failure {
     no_connection, // connecting failed
     closed,        // it closed between two packets

@@ -73,8 +73,11 @@ void session::catch_up(child_index i) {
     if (asked_ && asked_->at() == stage::connect && !shared_.children.at(i).evaluated())
         return; // is asked right now
     auto const tell = [&](stage at, std::string const& payload) {
-        if (!payload.empty() && shared_.children.at(i).ready() && shared_.children.at(i).agreed.wants(at))
+        if (payload.empty() || !shared_.children.at(i).ready()) return;
+        if (shared_.children.at(i).agreed.wants(at))
             shared_.children.tell(i, at, payload, true);
+        else
+            shared_.children.tell_macros(i, at, true); // as it had the first time (chain P21a)
     };
     tell(stage::connect, shared_.connect);
     tell(stage::helo, shared_.helo);

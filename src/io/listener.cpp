@@ -144,6 +144,11 @@ listener::listener(asio::io_context& context, int descriptor, on_accept accepted
     : context_(context), descriptor_(context, descriptor), pause_(context), accepted_(std::move(accepted)),
       trouble_(std::move(trouble)) {}
 
+void listener::share_places(std::function<bool()> take, std::function<void()> give_back) {
+    take_place_ = std::move(take);
+    give_place_back_ = std::move(give_back);
+}
+
 void listener::start() {
     wait();
 }
@@ -186,19 +191,29 @@ void listener::woken(boost::system::error_code ec) {
     if (!ec && !stopped_ && !paused_) accept_all();
 }
 
-void listener::accept_all() {
-    std::weak_ptr const alive(alive_);
+// -1 with errno when there is nobody, or no descriptor.
+int listener::accept_one() {
     for (;;) {
         int const peer =
             ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (peer >= 0 || (errno != EINTR && errno != ECONNABORTED)) return peer;
+    }
+}
+
+void listener::accept_all() {
+    std::weak_ptr const alive(alive_);
+    for (;;) {
+        if (take_place_ && !take_place_()) return pause();
+        int const peer = accept_one();
         if (peer >= 0) {
             accepted_(stream_socket(context_, {family_of(peer), 0}, peer));
             if (!alive.lock() || stopped_ || paused_ || waiting_) return;
             continue;
         }
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) return wait();
-        trouble_(std::generic_category().message(errno));
+        int const number = errno;
+        if (give_place_back_) give_place_back_();
+        if (number == EAGAIN) return wait();
+        trouble_(std::generic_category().message(number));
         if (alive.lock() && !stopped_) wait_for_descriptors();
         return;
     }

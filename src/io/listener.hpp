@@ -42,6 +42,9 @@ public:
 
     // Takes over the descriptor.
     listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble);
+    // Before start(), for a limit that several listeners share: take() is asked before each accept, and when
+    // it says no the listener pauses; give_back() is called when a place was taken and nobody came.
+    void share_places(std::function<bool()> take, std::function<void()> give_back);
     // Begins; ends with stop() or the destruction, which a callback may do too.
     void start();
     void stop();
@@ -54,12 +57,15 @@ private:
     void wait_for_descriptors();
     void woken(boost::system::error_code ec);
     void accept_all();
+    int accept_one();
 
     asio::io_context& context_;
     asio::posix::stream_descriptor descriptor_;
     asio::steady_timer pause_;
     on_accept accepted_;
     on_trouble trouble_;
+    std::function<bool()> take_place_;
+    std::function<void()> give_place_back_;
     bool stopped_ = false;
     bool paused_ = false;
     bool waiting_ = false; // for a client, or for descriptors

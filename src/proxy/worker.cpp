@@ -15,7 +15,16 @@ worker::worker(int descriptor, settings with, observe::log& log, counters& share
           [this](std::string const& why) {
               log_.event(observe::level::warning, "accept_paused", {{"error", why}},
                          "raise manager.max_file_descriptors, or look for clients that do not leave");
-          }) {}
+          }) {
+    listener_.share_places([this] { return take_place(); }, [this] { --shared_.sessions_open; });
+}
+
+bool worker::take_place() {
+    auto open = shared_.sessions_open.load();
+    while (most_open_ == 0 || open < most_open_)
+        if (shared_.sessions_open.compare_exchange_weak(open, open + 1)) return true;
+    return false;
+}
 
 worker::~worker() {
     if (thread_.joinable()) thread_.join();
@@ -47,12 +56,10 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const open = ++shared_.sessions_open;
     auto const one =
         std::make_shared<session>(context_, with_, log_, number, [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta));
-    if (most_open_ > 0 && open >= most_open_) listener_.pause();
 }
 
 void worker::ended(session& one) {

@@ -38,6 +38,7 @@ public:
     void resume_accepting();
 
 private:
+    bool take_place();
     void accepted(io::stream_socket mta);
     void ended(session& one);
 

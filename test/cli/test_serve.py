@@ -2,6 +2,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -71,6 +72,28 @@ class Serve(ManagerTest):
         log = "".join(self.until_it_listens(process))
         self.stop(process)
         self.assertIn("milter-manager.conf:6: manager.n_ruby_workers has no effect in this version", log)
+
+    def test_max_connections_lets_the_next_client_wait_for_its_turn(self):
+        offer = bytes.fromhex("0000000d4f000000060000 01ff001fffff".replace(" ", ""))
+        process = self.start("manager.max_connections = 2\nmanager.n_workers = 2\n")
+        self.until_it_listens(process)
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(6)]
+        for one in clients:
+            self.addCleanup(one.close)
+            one.settimeout(PATIENCE)
+            one.connect(str(self.folder / "socket"))
+            one.sendall(offer)
+        waiting = set(clients)
+        while waiting:
+            answered, _, _ = select.select(list(waiting), [], [], PATIENCE)
+            self.assertTrue(answered, f"{len(waiting)} clients wait for ever")
+            served = [one for one in waiting if select.select([one], [], [], 0.2)[0]]
+            self.assertLessEqual(len(served), 2)
+            for one in served:
+                self.assertEqual(one.recv(4096)[4:5], b"O")
+                one.close()
+                waiting.remove(one)
+        self.stop(process)
 
     def test_daemon_is_refused_in_words(self):
         process = self.start("manager.daemon = true\n")
