@@ -27,6 +27,12 @@ SIGNED = (b"DKIM-Filter: OpenDKIM Filter v2.11.0 mx.example.test %(id)s\r\n"
           b"\tby mx.example.test (Postfix) with ESMTP id %(id)s\r\n"
           b"\tfor <bob@example.org>; Sun, 22 Nov 2026 13:00:%(second)s +0000 (UTC)\r\n"
           b"Subject: %(subject)s\r\n")
+OF_SENDMAIL = (b"DMARC-Filter: OpenDMARC Filter v1.4.2 mx.example.test %(id)s\r\n"
+               b"Received: from client.example.test (localhost [127.0.0.1])\r\n"
+               b"\tby mx.example.test (8.17.1.9/8.17.1.9) with ESMTP id %(id)s\r\n"
+               b"\tfor <bob@example.org>; Sun, 22 Nov 2026 13:00:%(second)s GMT\r\n"
+               b"Subject: %(subject)s\r\n")
+VALUES_OF_SENDMAIL = {b"id": b"6AMFHYfq028459", b"second": b"01", b"subject": b"id 6AMFHYfq028459"}
 VALUES = {b"id": b"4A5B6C", b"time": b"1795353719", b"hash": b"dT26ShC=", b"signature": b"abc\r\n\t def",
           b"second": b"01", b"subject": b"queued as 4A5B6C"}
 
@@ -44,6 +50,20 @@ class Masks(unittest.TestCase):
         self.assertNotEqual(self.header(), self.header(subject=b"queued as 4A5B6D"))
         self.assertNotEqual(self.header(), self.header(signature=b"abc\r\n\t def; x=1"))
         self.assertNotEqual(self.header(), self.header(id=b"unknown"))
+
+    def header_of_sendmail(self, **changed: bytes) -> bytes:
+        values = {**VALUES_OF_SENDMAIL, **{name.encode(): value for name, value in changed.items()}}
+        return masked("header", OF_SENDMAIL % values)
+
+    def test_the_same_holds_for_what_sendmail_writes(self):
+        as_it_is = self.header_of_sendmail()
+        self.assertEqual(as_it_is, self.header_of_sendmail(id=b"7BMFHYfq099999", second=b"59"))
+        self.assertNotEqual(as_it_is, self.header_of_sendmail(id=b"unknown"))
+        self.assertNotEqual(as_it_is, self.header_of_sendmail(subject=b"id 7BMFHYfq099999"))
+        replies = [masked("smtp", b"S: 250 2.0.0 %s Message accepted for delivery\r\n" % queue_id)
+                   for queue_id in (b"6AMFHYfq028459", b"7BMFHYfq099999", b"6AMFHYfq028459 x")]
+        self.assertEqual(replies[0], replies[1])
+        self.assertNotEqual(replies[0], replies[2])
 
 
 class Differences(unittest.TestCase):

@@ -108,8 +108,10 @@ def play(conversation: Conversation, mta) -> Outcome:
 
 
 def _accepted(exchanges: list[Exchange]) -> list[str]:
-    return [found[1].decode() for exchange in exchanges
-            if (found := re.match(rb"250 .*queued as (\w+)", exchange.reply))]
+    """The queue ids, as Postfix or as Sendmail names them."""
+    return [(found[1] or found[2]).decode() for exchange in exchanges
+            if (found := re.match(rb"250 (?:.*queued as (\w+)|2\.0\.0 (\w+) Message accepted for delivery)",
+                                  exchange.reply))]
 
 
 def _perform(step, client: SmtpClient):

@@ -20,19 +20,21 @@ STOP_WITHIN_S = 20
 
 
 class Process:
-    def __init__(self, name: str, command: list, log: pathlib.Path, user: str | None = None, umask: int = -1):
+    def __init__(self, name: str, command: list, log: pathlib.Path, user: str | None = None, umask: int = -1,
+                 environment: dict[str, str] | None = None):
         program = shutil.which(str(command[0]), path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         if program is None:
             raise AssertionError(f"{name}: there is no program {command[0]} (see tool/packages)")
         self.name = name
         self.log = log
         who = {"user": user, "group": user, "extra_groups": []} if user else {}
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": str(log.parent),
-                       **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
+        surroundings = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": str(log.parent),
+                        **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
+                        **(environment or {})}
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
                 [program, *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True, cwd="/", umask=umask, env=environment, **who)
+                start_new_session=True, cwd="/", umask=umask, env=surroundings, **who)
 
     def __enter__(self):
         return self
