@@ -116,6 +116,12 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
 
 void chain::tell_macros(child_index i, stage what, bool repeated) {
     auto& one = at(i);
+    if (repeated && !one.quiet()) { // it may yet refuse what came before
+        child::postponed later{what, {}};
+        macros.append(later.packets, what, one.agreed, repeated);
+        one.backlog.push_back(std::move(later));
+        return;
+    }
     if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
     when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });
 }
