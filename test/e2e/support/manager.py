@@ -12,7 +12,7 @@ from support.ports import free_port
 from support.process import Process
 
 CONFIGURATION = """\
-manager.connection_spec = "inet:{port}@[127.0.0.1]"
+manager.connection_spec = "{endpoint}"
 log.use_syslog = false
 """
 
@@ -39,22 +39,27 @@ def program() -> pathlib.Path:
 
 @contextlib.contextmanager
 def running_manager(home: pathlib.Path, children: dict[str, str], fallback: str = "temporary-failure",
-                    more_configuration: str = ""):
+                    more_configuration: str = "", over_unix: bool = False):
     """Yields the manager's endpoint, and checks that it ends well.
 
     Children: their endpoints by name, in order. Fallback: what a broken one costs, as the manager names it.
     """
     path = program()
-    port = free_port()
+    port = None if over_unix else free_port()
+    socket = home / "manager.sock"
+    endpoint = f"unix:{socket}" if over_unix else f"inet:{port}@[127.0.0.1]"
     etc = scratch.subdirectory(home, "etc")
-    text = CONFIGURATION.format(port=port) + more_configuration + "".join(
-        CHILD.format(name=name, endpoint=endpoint, fallback=fallback, reading_timeout_s=READING_TIMEOUT_S)
-        for name, endpoint in children.items())
+    text = CONFIGURATION.format(endpoint=endpoint) + more_configuration + "".join(
+        CHILD.format(name=name, endpoint=child, fallback=fallback, reading_timeout_s=READING_TIMEOUT_S)
+        for name, child in children.items())
     scratch.write(etc / "milter-manager.conf", text)
     process = Process("milter-manager", [path, "--config-dir", etc], home / "log")
     try:
-        process.ready_when_port_accepts(port)
-        yield f"inet:{port}@[127.0.0.1]"
+        if over_unix:
+            process.ready_when_socket_accepts(socket)
+        else:
+            process.ready_when_port_accepts(port)
+        yield endpoint
         status = process.stop()
         if status != 0:
             raise AssertionError(f"milter-manager ended with status {status}\n{process.evidence()}")
