@@ -54,7 +54,6 @@ void mail_model::change(std::uint32_t index, std::string_view name, std::string_
         if (one->own || !one->counted || !same_name(one->name, name) || --left > 0) continue;
         if (!raw_value.empty()) {
             if (!sendmail_) one->name = name; // Postfix writes the whole field anew
-            if (!sendmail_) one->name = name; // Postfix writes the whole field anew
             one->value = raw_value;
             one->deleted = false;
         } else if (sendmail_) {
