@@ -1,23 +1,12 @@
 #include "support/invariants.hpp"
 
+#include "support/frames.hpp"
 #include "wire/command.hpp"
 #include "wire/reply.hpp"
 
 namespace milter::test {
 
 namespace {
-
-template <class Each>
-void for_each_frame(std::string_view bytes, Each each) {
-    wire::frame_reader reader(std::size_t{1} << 30);
-    auto const room = reader.space(bytes.size());
-    bytes.copy(room.data(), bytes.size());
-    reader.filled(bytes.size());
-    while (auto const next = reader.next()) {
-        if (!*next) break;
-        each(**next);
-    }
-}
 
 std::optional<wire::action> needed_for(char reply) {
     using wire::action;

@@ -1,5 +1,6 @@
 #include "support/memory_stage.hpp"
 
+#include "support/frames.hpp"
 #include "support/words.hpp"
 
 #include <algorithm>
@@ -9,16 +10,6 @@ namespace milter::test {
 namespace {
 
 using problem = tl::unexpected<std::string>;
-
-template <class Each>
-void for_each_frame(std::string_view bytes, Each each) {
-    wire::frame_reader reader(std::size_t{1} << 30);
-    auto const room = reader.space(bytes.size());
-    bytes.copy(room.data(), bytes.size());
-    reader.filled(bytes.size());
-    for (auto next = reader.next(); next && *next; next = reader.next())
-        each(**next);
-}
 
 } // namespace
 

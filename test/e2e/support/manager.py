@@ -18,11 +18,14 @@ log.use_syslog = false
 
 READING_TIMEOUT_S = 60
 
+# As in an MTA, a milter that has failed stays out for the session; the manager's own second try (chain P51) is a
+# difference on purpose, which test/faults looks at.
 CHILD = """\
 define_milter("{name}") do |milter|
   milter.connection_spec = "{endpoint}"
   milter.fallback_status = "{fallback}"
   milter.reading_timeout = {reading_timeout_s}
+  milter.retry_next_message = false
 end
 """
 
