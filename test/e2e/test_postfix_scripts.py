@@ -17,7 +17,7 @@ from support.corpus import message, one
 from support.milter_wire import pack
 from support.recipient_milter import running_recipient_milter
 from support.scripted_milter import AT_ONCE, BREAK, running_scripted_milter
-from support.stage import MANAGED, NATIVE, running_mta
+from support.stage import MANAGED, NATIVE, POSTFIX, running_mta
 
 POINTS = {"connect": b"C", "helo": b"H", "mail": b"M", "rcpt": b"R", "data": b"T", "header": b"L",
           "end of header": b"N", "body": b"B", "end of message": b"E"}
@@ -35,12 +35,11 @@ REFUSED_BEFORE, REFUSED_AFTER = b"refused.before@example.org", b"refused.after@e
 RECIPIENTS = (b"<bob@example.org>", b"<%s>" % REFUSED_BEFORE, b"<%s>" % REFUSED_AFTER)
 TWO_MAILS = one("two mails", (*mail(message(b"first"), recipients=RECIPIENTS), Line(b"RSET"),
                               *mail(message(b"second"), recipients=RECIPIENTS)))
-TEMPFAIL = b"451 4.7.1 Service unavailable - try again later\r\n"
 # All timeouts of the MTA and of the manager are longer: what takes this long has waited for one.
 PROMPT_S = 20
 
 
-def outcomes_of(kind: str, scripts: dict, on_failure: str, home) -> dict[str, Outcome]:
+def outcomes_of(kind: str, scripts: dict, on_failure: str, home, program: str = POSTFIX) -> dict[str, Outcome]:
     """What becomes of the same two mails with each script."""
     outcomes, late = {}, 0
     with contextlib.ExitStack() as running:
@@ -49,7 +48,7 @@ def outcomes_of(kind: str, scripts: dict, on_failure: str, home) -> dict[str, Ou
             "before": running.enter_context(running_recipient_milter([REFUSED_BEFORE], b"X-Before")),
             "scripted": scripted.endpoint,
             "after": running.enter_context(running_recipient_milter([REFUSED_AFTER], b"X-After"))}
-        mta = running.enter_context(running_mta(kind, home, children, on_failure))
+        mta = running.enter_context(running_mta(kind, home, children, on_failure, program))
         for name, script in scripts.items():
             scripted.script, scripted.played = script, 0
             begin = time.monotonic()
@@ -62,6 +61,9 @@ def outcomes_of(kind: str, scripts: dict, on_failure: str, home) -> dict[str, Ou
 
 
 class Compared:
+    program = POSTFIX
+    tempfail = b"451 4.7.1 Service unavailable - try again later\r\n"
+    delivered_to = b"RCPT TO:<bob@example.org> ORCPT=rfc822;bob@example.org"
     scripts: dict
     on_failure = "tempfail"
 
@@ -69,15 +71,24 @@ class Compared:
     def setUpClass(cls):
         with scratch.scratch_directory("scripts") as home:
             cls.native, cls.managed = (
-                outcomes_of(kind, {"says yes": {}, **cls.scripts}, cls.on_failure, scratch.subdirectory(home, kind))
+                outcomes_of(kind, {"says yes": {}, **cls.scripts}, cls.on_failure, scratch.subdirectory(home, kind),
+                            cls.program)
                 for kind in (NATIVE, MANAGED))
 
     def test_costs_the_same_as_natively(self):
         for name, native in self.native.items():
             with self.subTest(script=name):
                 found = difference(native, self.managed[name])
-                if found:
+                known = self.known_difference(name)
+                if known:
+                    self.assertNotEqual("", found, f"{name}: no longer different; {known}")
+                    print(f"known difference: {self.program}: {name}: {known}", file=sys.stderr)
+                elif found:
                     self.fail(f"{name}\n{found}")
+
+    def known_difference(self, _name: str) -> str:
+        """Why this one cannot be the same, with its clause; empty for all that must be the same."""
+        return ""
 
     def test_costs_nothing_when_it_says_yes(self):
         outcome = self.managed["says yes"]
@@ -97,7 +108,7 @@ class TemporaryFailure(Compared, unittest.TestCase):
     def test_lets_no_mail_through(self):
         for name in self.scripts:
             with self.subTest(script=name):
-                self.assertIn(TEMPFAIL, [exchange.reply for exchange in self.managed[name].exchanges])
+                self.assertIn(self.tempfail, [exchange.reply for exchange in self.managed[name].exchanges])
                 self.assertEqual((), self.managed[name].deliveries)
 
 
@@ -110,7 +121,7 @@ class AcceptedFailure(Compared, unittest.TestCase):
             with self.subTest(script=name):
                 self.assertEqual(2, len(outcome.deliveries))
                 for delivery in outcome.deliveries:
-                    self.assertEqual((b"RCPT TO:<bob@example.org> ORCPT=rfc822;bob@example.org",), delivery.recipients)
+                    self.assertEqual((self.delivered_to,), delivery.recipients)
                     self.assertIn(b"\r\nX-Before: 2 accepted\r\n", delivery.header())
                     self.assertIn(b"\r\nX-After: 1 accepted\r\n", delivery.header())
 
