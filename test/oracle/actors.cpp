@@ -54,7 +54,11 @@ packet edit(dice& random) {
     case 2:
     case 3:
     case 4:
-        return packet_of(wire::change_header{index, name, value});
+        if (random.percent(30)) return packet_of(wire::change_header{index, name, value});
+        // Mostly fields that are there, and often to delete them.
+        return packet_of(wire::change_header{static_cast<std::uint32_t>(random.below(4)),
+                                             random.percent(70) ? "X-A" : "To",
+                                             random.percent(60) ? "" : value});
     case 5:
         return packet_of(wire::replace_body{random.of(bodies)});
     case 6:
@@ -126,7 +130,8 @@ answer child_actor::hears(packet const& said) {
     if (said.code == 'O') return agree(said);
     if (said.code == 'D') return macros_ = said.payload, answer{};
     if (said.code == 'Q') return {{}, false};
-    auto const macros = std::exchange(macros_, {});
+    auto macros = std::exchange(macros_, {});
+    if (!macros.starts_with(said.code)) macros.clear(); // of a command that it did not want
     if (said.code == 'A') return content_.clear(), answer{};
     if (said.code == 'M') content_.clear();
     if (among(said.code, "LNB")) content_ += said.text();

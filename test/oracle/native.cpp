@@ -71,9 +71,10 @@ private:
         std::uint32_t steps;
         bool left = false;
         bool failed = false;
-        bool told = false;       // in the message
-        bool done = false;       // with it
-        bool after_data = false; // it was told that last, perhaps in an earlier message (protocol 6.2)
+        bool told = false;          // in the message
+        bool done = false;          // with it
+        bool after_data = false;    // it was told that last, perhaps in an earlier message (protocol 6.2)
+        std::string says_late = {}; // to connect or helo, told again at this message
         bool here() const { return !left && !failed; }
         bool wants(char code) const { return opt_out_bit(code) == 0 || (steps & opt_out_bit(code)) == 0; }
         bool may(std::uint32_t action, offer const& by_mta) const {
@@ -131,6 +132,7 @@ private:
             open(i);
         }
         refused_.clear();
+        connect_ = helo_ = {};
     }
 
     opinion hear(child& one, char at, answer const& said) {
@@ -180,12 +182,35 @@ private:
         return mine.lost ? fallback_of(one, what.code) : mine;
     }
 
+    // One new try at each message (DEV chain P51).
+    void try_again(std::size_t i) {
+        auto& one = children_[i];
+        one = {one.plan, child_actor(*one.plan), one.steps};
+        open(i);
+        for (auto const* const event : {&connect_, &helo_}) {
+            if (event->code == 0) continue;
+            if (!event->macros.empty()) tell(i, macros_of(*event));
+            if (!one.wants(event->code)) continue;
+            auto const mine = hear(one, event->code, tell(i, {event->code, event->payload}));
+            if (mine.lost) return;
+            if (mine.terminal() && mine.reply != "d") one.says_late = mine.reply;
+            if (mine.reply != "a" && one.says_late.empty()) continue;
+            return quit(i);
+        }
+    }
+
     told ask_all(mta_event const& what) {
         char const at = what.code;
+        if (at == 'C') connect_ = what;
+        if (at == 'H') helo_ = what;
         if (at == 'M') mail_open_ = true;
+        for (std::size_t i = 0; at == 'M' && case_.retries && i < children_.size(); ++i)
+            if (children_[i].failed) try_again(i);
         if (at == 'T') data_told_ = true;
         for (std::size_t i = 0; i < children_.size(); ++i) {
             auto& one = children_[i];
+            if (auto const late = std::exchange(one.says_late, {}); !late.empty() && at == 'M')
+                return refuse(i, what, {late, false, {}}, true);
             if (one.left || (one.done && !one.failed)) continue;
             auto mine = ask(i, what);
             if (mine.reply == "d" && among(at, "CHU")) mine.reply = "c"; // chain P15, P22
@@ -205,7 +230,7 @@ private:
         return true;
     }
 
-    told refuse(std::size_t by, mta_event const& what, opinion const& mine) {
+    told refuse(std::size_t by, mta_event const& what, opinion const& mine, bool late = false) {
         char const at = what.code;
         bool const hangs_up = mine.reply.starts_with("y421");
         if (among(at, "CH")) {
@@ -218,7 +243,7 @@ private:
             if (!still_in_it) children_[by].done = true;
             settle(mine.reply);
         }
-        return {mine.reply};
+        return {mine.reply, false, late};
     }
     void settle(std::string const& reply) { // chain P16, P18, P30
         for (std::size_t i = 0; i < children_.size(); ++i) {
@@ -397,6 +422,7 @@ private:
     mail_model mail_;
     std::string body_;
     std::string end_of_headers_macros_;
+    mta_event connect_, helo_;
     std::string refused_; // the session is
     std::string decided_; // the message is
     bool mail_open_ = false;
@@ -407,7 +433,9 @@ private:
 
 } // namespace
 
-native_run run_natively(session_case const& of, std::uint32_t agreed_steps) {
+native_run run_natively(session_case const& with_all, std::uint32_t agreed_steps) {
+    auto of = with_all;
+    std::erase_if(of.children, [](child_plan const& one) { return one.evaluated; });
     chain natively(of, agreed_steps);
     mta_actor mta(of, agreed_steps);
     auto& result = natively.result();

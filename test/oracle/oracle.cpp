@@ -88,7 +88,8 @@ std::string children_line(session_case const& one) {
                  : code == 't' ? "temporary-failure"
                  : code == 'd' ? "discard"
                                : "accept") +
-                (one.exact ? " early_feed=no exact_connect=yes" : "") + " retry=no)";
+                (one.exact ? " early_feed=no exact_connect=yes" : "") + (one.retries ? "" : " retry=no") +
+                (child.evaluated ? " evaluation" : "") + ")";
     }
     return line;
 }

@@ -48,7 +48,8 @@ core::policy policy_of(session_case const& of) {
         one.on_failure = fallback_of(plan.fallback);
         one.early_feed = !of.exact;
         one.exact_connect = of.exact;
-        one.retry_next_message = false;
+        one.retry_next_message = of.retries;
+        one.evaluation_mode = plan.evaluated;
         rules.children.push_back(std::move(one));
     }
     return rules;
@@ -75,6 +76,9 @@ public:
             if (!go_on()) break;
         if (!session_.finished())
             result_.broken.emplace_back("the session does not end: somebody waits for ever");
+        for (auto i = lines_.size(); i-- > 0;)
+            if (lines_[i].plan->evaluated)
+                result_.traces.erase(result_.traces.begin() + static_cast<std::ptrdiff_t>(i));
         return std::move(result_);
     }
 
@@ -106,15 +110,17 @@ private:
         bool all_here = true;
         bool all_said = true;
         for (auto const& one : lines_) {
+            if (one.plan->evaluated) continue;
             all_here = all_here && !one.negotiating; // begun again: chain III knows no such time
             all_said = all_said && one.to_come.empty();
         }
         if (!all_here || all_said || !among(asked_, "CHMRTU")) return all_here;
         // It was not told an answer and need not wait for one; but what overtakes a command (chain P49) would
-        // keep it from children that have to answer an earlier one first.
+        // keep it from children that have to answer an earlier one first. Nor can one that is tried again
+        // (chain P51) and has not caught up be tried at the next message.
         auto ahead = mta_;
         auto const* const next = ahead.next();
-        return !next || !among(next->code, "AQKZ");
+        return !next || !among(next->code, "AQKZMH");
     }
 
     // One thing out of those that can happen now; false when there is none.

@@ -130,9 +130,9 @@ private:
         content();
     }
     void content() {
-        constexpr std::array<std::string_view, 6> names{"Subject", "X-A", "x-a", "Received", "To", "X-B"};
+        constexpr std::array<std::string_view, 6> names{"Subject", "X-A", "x-a", "Received", "To", "X-A"};
         constexpr std::array<std::string_view, 6> values{"", " x", "  x", "\tx", "x", " a\n b"};
-        auto const fields = random_.below(6);
+        auto const fields = random_.below(8);
         bool const abandoned = random_.percent(8);
         auto left = abandoned ? random_.below(8) : 1'000'000;
         auto const more = [&] { return left > 0 && left-- > 0; };
@@ -199,12 +199,14 @@ session_case make_case(std::uint64_t seed) {
     made.sendmail = random.percent(50);
     made.exact = random.percent(50);
     made.stubborn = random.percent(30);
+    made.retries = random.percent(50);
     constexpr std::array<std::uint32_t, 5> chunk_sizes{1, 3, 7, 100, 65'535};
     made.chunk_size = random.of(chunk_sizes);
     made.mta = random_offer(random);
     auto const children = 1 + random.below(4);
     for (std::size_t i = 0; i < children; ++i)
         made.children.push_back(random_child(random, i, made.mta));
+    if (children > 1 && random.percent(20)) made.children[random.below(children)].evaluated = true;
     writer(random, made).session();
     restrain(random, made);
     return made;

@@ -34,6 +34,7 @@ struct child_plan {
     offer answers;                 // as it answers to an offer
     char fallback = 'a';           // a r t d
     unsigned calm = 90;            // percent of its answers that are continue
+    bool evaluated = false;        // in evaluation mode: to all others as if it were not there (chain P63)
     bool fails = false;            // may fail at all
     bool fails_in_content = false; // and while it is given the content
 };
@@ -49,6 +50,7 @@ struct session_case {
     std::uint64_t seed = 0;
     bool sendmail = false;
     bool exact = false;    // no early feeding, connect and helo one child after the other
+    bool retries = false;  // failed children are tried again at the next message (chain P51)
     bool stubborn = false; // the MTA goes on with recipients and data of a refused message
     std::uint32_t chunk_size = 65535;
     offer mta;
