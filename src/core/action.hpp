@@ -90,7 +90,7 @@ struct message_done {
     std::size_t refused_recipients = 0; // by a child
     std::uint64_t size = 0;             // of the body, in bytes
     verdict said;
-    stage at;
+    stage at = stage::mail;
     bool aborted = false; // ended by the MTA before a verdict
     std::optional<child_index> decided_by;
     std::vector<child_result> children;
