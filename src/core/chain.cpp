@@ -94,6 +94,14 @@ void chain::owe(child_index i, stage what) {
                                                                   : one.rules->reading_timeout});
 }
 
+template <class Write>
+void chain::postpone(child& one, stage what, Write write) {
+    child::postponed later{what, {}};
+    write(later.packets);
+    one.backlog_bytes += later.packets.size(); // resume() takes it off again
+    one.backlog.push_back(std::move(later));
+}
+
 void chain::tell(child_index i, stage what, std::string_view payload, bool repeated) {
     auto& one = at(i);
     auto const write = [&](std::string& out) {
@@ -101,10 +109,7 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
         wire::append_frame(out, code_of(what), payload);
     };
     if (!one.quiet()) { // only evaluation-mode children are told something while they owe
-        child::postponed later{what, {}};
-        write(later.packets);
-        one.backlog_bytes += later.packets.size();
-        one.backlog.push_back(std::move(later));
+        postpone(one, what, write);
         if (one.backlog_bytes > evaluation_queue_)
             fail(i, what, failure::limit, "it lags behind by more than evaluation_queue", "");
         return;
@@ -117,10 +122,7 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
 void chain::tell_macros(child_index i, stage what, bool repeated) {
     auto& one = at(i);
     if (repeated && !one.quiet()) { // it may yet refuse what came before
-        child::postponed later{what, {}};
-        macros.append(later.packets, what, one.agreed, repeated);
-        one.backlog.push_back(std::move(later));
-        return;
+        return postpone(one, what, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });
     }
     if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
     when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });

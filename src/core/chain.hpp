@@ -100,6 +100,9 @@ public:
 
 private:
     bool answers(child const& one, stage at) const { return one.agreed.answers(at); }
+    // write(std::string&) appends what is to be sent later.
+    template <class Write>
+    void postpone(child& one, stage what, Write write);
     void owe(child_index i, stage at);
     void forget_debts(child_index i);
 

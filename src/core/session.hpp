@@ -58,7 +58,6 @@ private:
     void take_helo(wire::frame const& packet);
     void retry_failed();
     void take_mail(wire::mail const& what, wire::frame const& packet);
-    void take_rcpt(wire::frame const& packet);
     void take_message_command(stage at, wire::frame const& packet);
     void take_content(stage at, wire::command const& what);
     bool too_much(wire::header const& field);
