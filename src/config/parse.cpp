@@ -20,9 +20,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 11> top_level{"package",    "security",  "log",       "manager",
-                                                     "controller", "database",  "milters",   "conditions",
-                                                     "files",      "locations", "complaints"};
+constexpr std::array<std::string_view, 12> top_level{"package",    "security",  "log",        "manager",
+                                                     "controller", "database",  "milters",    "conditions",
+                                                     "files",      "locations", "complaints", "detection"};
 
 std::string string_or(json::value const* given, std::string_view otherwise) {
     auto const* text = given ? given->if_string() : nullptr;
@@ -79,6 +79,7 @@ private:
     void read_complaints(json::value const& list);
     void read_files(json::value const& list);
     void read_conditions(json::value const& list);
+    void keep_detection(json::value const& list);
     void read_section(std::string_view section, json::value const& given);
     void read_milters(json::value const& list);
     void read_milter(json::object const& given);
@@ -122,6 +123,8 @@ void reading::read(json::object const& top) {
             read_files(given);
         } else if (name == "conditions") {
             read_conditions(given);
+        } else if (name == "detection") {
+            keep_detection(given);
         } else if (name == "milters") {
             read_milters(given);
         } else if (name != "locations") {
@@ -156,6 +159,12 @@ void reading::read_conditions(json::value const& list) {
                 "condition {}: define_applicable_condition is not supported by this version yet; remove it",
                 inspect(string_or(given ? given->if_contains("name") : nullptr, ""))));
     }
+}
+
+void reading::keep_detection(json::value const& list) {
+    auto found = read_detection(list);
+    if (!found) return complain(source_, "\"detection\" has another shape than expected; leave it away");
+    result.detection = std::move(*found);
 }
 
 void reading::read_section(std::string_view section, json::value const& given) {

@@ -1,5 +1,6 @@
 #include "config/pending.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -27,6 +28,15 @@ std::string line(std::string const& place, std::string_view setting) {
     return place + ": " + std::string(setting) + " has no effect in this version";
 }
 
+// Its commands come from detection; nobody set them.
+bool detected(milter const& one, snapshot const& what) {
+    auto const defined = one.locations.find("define_milter");
+    return defined != one.locations.end() &&
+           std::any_of(what.detection.begin(), what.detection.end(), [&](auto const& found) {
+               return found.name == one.child.name && found.location == defined->second;
+           });
+}
+
 } // namespace
 
 std::vector<std::string> without_effect(snapshot const& what) {
@@ -34,10 +44,14 @@ std::vector<std::string> without_effect(snapshot const& what) {
     for (auto const name : pending_settings)
         if (auto const found = what.locations.find(name); found != what.locations.end())
             lines.push_back(line(found->second, name));
-    for (auto const& one : what.milters)
-        for (auto const name : pending_attributes)
+    for (auto const& one : what.milters) {
+        bool const found_out = detected(one, what);
+        for (auto const name : pending_attributes) {
+            if (found_out && name.starts_with("command")) continue;
             if (auto const found = one.locations.find(name); found != one.locations.end())
                 lines.push_back(line(found->second, "milter." + std::string(name) + " of " + one.child.name));
+        }
+    }
     return lines;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/built_in.hpp"
+#include "config/detection.hpp"
 #include "core/policy.hpp"
 #include "wire/endpoint.hpp"
 #include "wire/options.hpp"
@@ -128,7 +129,8 @@ struct snapshot {
     config::fixed fixed;
     config::live live;
     config::recorded recorded;
-    std::vector<milter> milters;    // in order, disabled ones too
+    std::vector<milter> milters; // in order, disabled ones too
+    std::vector<candidate> detection;
     std::vector<std::string> files; // that it was read from, in the order of their load
     config::locations locations;    // "manager.n_workers" -> "FILE:LINE"
 };

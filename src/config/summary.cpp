@@ -35,6 +35,8 @@ std::string summary(snapshot const& what) {
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";
     for (auto const& one : without_effect(what))
         idle += one + "\n";
+    for (auto const& one : detection_warnings(what))
+        idle += one + "\n";
     return text + idle;
 }
 

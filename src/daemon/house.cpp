@@ -1,5 +1,6 @@
 #include "daemon/house.hpp"
 
+#include "config/detection.hpp"
 #include "config/pending.hpp"
 #include "daemon/pid_file.hpp"
 #include "daemon/privilege.hpp"
@@ -164,6 +165,8 @@ int serve(std::shared_ptr<config::snapshot const> running) {
     if (!numbered) return fail(numbered.error());
     for (auto const& one : config::without_effect(*running))
         (*log)->event(level::warning, "setting_without_effect", {}, one);
+    for (auto const& one : config::detection_warnings(*running))
+        (*log)->event(level::warning, "detection_skipped", {}, one);
     (*log)->event(level::info, "listening",
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});

@@ -1,3 +1,4 @@
+#include "config/detection.hpp"
 #include "config/show.hpp"
 #include "config/summary.hpp"
 #include "daemon/house.hpp"
@@ -44,7 +45,13 @@ int run(int argc, char const* const* argv) {
     if (!configuration.result) return refuse(configuration.result.error());
     auto const running = std::make_shared<config::snapshot const>(std::move(*configuration.result));
     if (chosen->task == task::show_config) {
+        for (auto const& one : config::detection_warnings(*running))
+            print(stderr, one + "\n");
         print(stdout, config::show(*running));
+        return 0;
+    }
+    if (chosen->task == task::explain_detection) {
+        print(stdout, config::explain_detection(*running));
         return 0;
     }
     if (!running->fixed.manager.where) {

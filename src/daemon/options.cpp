@@ -158,6 +158,7 @@ private:
     std::string config_file_;
     bool show_config_ = false;
     bool check_config_ = false;
+    bool explain_detection_ = false;
     bool version_ = false;
 };
 
@@ -170,6 +171,8 @@ command_line::command_line() {
         ->option_text("FILE");
     app_.add_flag("--show-config", show_config_, "Print the configuration and end.");
     app_.add_flag("--check-config", check_config_, "Say what would run, or what is wrong, and end.");
+    app_.add_flag("--explain-detection", explain_detection_,
+                  "Say which installed milters were found, where, and why each takes part or not, and end.");
     app_.add_flag("--version", version_, "Print the version and end.");
     for (auto const& one : table) {
         bool const is_flag = *one.argument == '\0';
@@ -201,6 +204,7 @@ tl::expected<options, farewell> command_line::chosen() const {
     if (app_.count("--config-dir") != 0) result.config_dir = config_dir_;
     if (app_.count("--config-file") != 0) result.config_file = config_file_;
     if (check_config_) result.task = task::check_config;
+    if (explain_detection_) result.task = task::explain_detection;
     if (show_config_) result.task = task::show_config;
     for (auto const* given : app_.parse_order()) {
         auto const found = std::find_if(overriding_.begin(), overriding_.end(),

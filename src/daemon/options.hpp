@@ -12,7 +12,7 @@
 
 namespace milter::daemon {
 
-enum class task { serve, show_config, check_config };
+enum class task { serve, show_config, check_config, explain_detection };
 
 struct options {
     daemon::task task = task::serve;

@@ -81,7 +81,7 @@ manager.n_workrs = 1
 
     def test_what_this_version_does_not_have_yet_is_never_ignored(self):
         for code, what in {
-            "load_default": "load_default", "s25r.add_whitelist(/x/)": "s25r", "trust.clear": "trust",
+            "s25r.add_whitelist(/x/)": "s25r", "trust.clear": "trust",
             "remote_network.add_local_address('::1')": "remote_network", "stress.threshold_n_connections = 3": "stress",
             "dnsbl.add_service('x')": "dnsbl", "define_policy('x') {|policy| policy.host = 'x' }": "define_policy",
             "restrict_accounts_by_list('a', condition_name: 'x')": "restrict_accounts_by_list",

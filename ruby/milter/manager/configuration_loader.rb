@@ -1,4 +1,5 @@
 require "milter/manager/complaints"
+require "milter/manager/detect"
 require "milter/manager/evaluation"
 require "milter/manager/load_path"
 require "milter/manager/milter_definition"
@@ -32,8 +33,11 @@ module Milter
         define_method(name) {@sections[name]}
       end
 
-      unsupported "", :load_default, :define_policy, :s25r, :remote_network, :stress, :trust, :dnsbl,
-                  :restrict_accounts_by_list, :restrict_accounts_generic, :configuration
+      unsupported "", :define_policy, :s25r, :remote_network, :stress, :trust, :dnsbl,
+                  :restrict_accounts_by_list, :restrict_accounts_generic
+
+      # What became of each candidate of detection: a list of Detect::Decision.
+      attr_reader :detection
 
       def initialize(request)
         @complaints = Complaints.new
@@ -44,6 +48,7 @@ module Milter
         @milters = {}
         @conditions = []
         @files = []
+        @detection = []
         @loading = []
       end
 
@@ -59,6 +64,16 @@ module Milter
         again = full_paths & @loading
         raise RecursiveLoad, "#{again.first} is being loaded already" unless again.empty?
         full_paths.each {|full| load_file(full)}
+      end
+
+      # For the detectors of the files that it loads; has the sections.
+      def configuration
+        self
+      end
+
+      # Loads the first defaults/PLATFORM.conf that there is for package.platform.
+      def load_default
+        Detect::Platform.names(package.platform).any? {|name| load_if_exist("defaults/#{name}.conf")}
       end
 
       # False when there is no such file.
@@ -113,6 +128,7 @@ module Milter
          **@sections.transform_values {|section| Recorder.plain(section.values)},
          "conditions" => @conditions,
          "milters" => @milters.values.map(&:snapshot),
+         "detection" => @detection.map(&:snapshot),
          "locations" => locations,
          "complaints" => @complaints.all}
       end

@@ -1,0 +1,5 @@
+require "milter/manager/detect/debian_detector"
+require "milter/manager/detect/free_bsd_rc_detector"
+require "milter/manager/detect/pkgsrc_rc_detector"
+require "milter/manager/detect/platform"
+require "milter/manager/detect/red_hat_detector"
