@@ -84,7 +84,7 @@ void content::advance() {
     auto const result = count(mail->ballots);
     if (result.at == outcome::state::decided) decide(static_cast<child_index>(result.by));
     if (result.at == outcome::state::passed && mail->end_seen) {
-        quarantine_for_lost();
+        commit_before(static_cast<child_index>(shared_.children.size()));
         mail->decided = verdict{};
         mail->decided_at = stage::end_of_message;
     }
@@ -101,19 +101,30 @@ void content::decide(child_index by) {
             shared_.leave_message(i, "aborted");
 }
 
-// What the fallback "quarantine" of a lost child costs (chain P50).
-void content::quarantine_for_lost() {
+// What children before that one leave behind without an end of their own: the fallback "quarantine" of a lost
+// one (chain P50), and what one asked for that accepted early (chain P42). Each in its place (chain P34).
+void content::commit_before(child_index end) {
     auto& mail = *shared_.mail;
-    for (child_index i = 0; i < shared_.children.size(); ++i) {
-        auto const& one = shared_.children.at(i);
-        bool const finished = mail.parts[i].done && !mail.parts[i].lost;
-        if (one.link != child::link::failed || finished || one.evaluated()) continue;
-        if (*one.costs != fallback::quarantine) continue;
+    for (; mail.committed < end; ++mail.committed) {
+        auto const& one = shared_.children.at(mail.committed);
+        auto& mine = mail.parts[mail.committed];
+        if (one.evaluated()) continue;
+        bool const finished = mine.done && !mine.lost;
+        if (finished) commit_edits(mine);
+        if (finished || one.link != child::link::failed || *one.costs != fallback::quarantine) continue;
         if (shared_.agreed.actions.has(wire::action::quarantine))
             mail.replay.push_back({edit::kind::quarantine, 0, one.rules->name + " has failed", "", false});
         else
-            shared_.note(i, stage::end_of_message, "cannot quarantine: the MTA does not offer it");
+            shared_.note(mail.committed, stage::end_of_message,
+                         "cannot quarantine: the MTA does not offer it");
     }
+}
+
+void content::commit_edits(child_part& mine) {
+    auto& mail = *shared_.mail;
+    mine.result.edits += mine.edits.size();
+    for (auto const& one : std::exchange(mine.edits, {}))
+        mail.replay.push_back(mail.headers.apply(one));
 }
 
 // One packet at a time, as far as the gates and its own answers let it.
@@ -282,11 +293,9 @@ void content::commit(child_index i) {
     auto& mail = *shared_.mail;
     auto& mine = mail.parts[i];
     if (!mine.edits.empty() || mine.new_body) keep_view_before(i);
-    for (auto const& one : mine.edits)
-        mail.replay.push_back(mail.headers.apply(one));
+    commit_before(i);
+    commit_edits(mine);
     mail.headers.next_child();
-    mine.result.edits = mine.edits.size();
-    mine.edits.clear();
     if (!mine.new_body) return;
     ++mine.result.edits;
     bool const lacks_line_end = mine.new_body_size > 0 && !mine.after_crlf;

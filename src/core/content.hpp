@@ -51,7 +51,8 @@ private:
     void replace_body(child_index i, std::string_view bytes);
     void pass(child_index i, std::string_view said);
     void decide(child_index by);
-    void quarantine_for_lost();
+    void commit_before(child_index end);
+    void commit_edits(child_part& mine);
     void over_limit(child_index i, std::string_view what);
 
     scene& shared_;

@@ -16,18 +16,19 @@ void macro_store::store(wire::macros const& packet) {
     auto const at = stage_of(packet.for_command);
     if (!at) return;
     pairs_.at(index(*at)) = packet.pairs.bytes();
-    fresh_.at(index(*at)) = true;
+    fresh_.at(index(*at)) = known_.at(index(*at)) = true;
+}
+
+void macro_store::clear(stage at) {
+    fresh_.at(index(at)) = known_.at(index(at)) = false;
+    pairs_.at(index(at)).clear();
 }
 
 void macro_store::begin(stage at) {
-    if (!fresh(at)) pairs_.at(index(at)).clear();
+    if (!fresh(at)) clear(at);
 }
 
 void macro_store::forget_message() {
-    auto const clear = [this](stage at) {
-        fresh_.at(index(at)) = false;
-        pairs_.at(index(at)).clear();
-    };
     for (auto const at : {stage::rcpt, stage::data, stage::end_of_headers, stage::end_of_message})
         clear(at);
     if (!fresh(stage::mail)) clear(stage::mail); // else they are the new sender's already
@@ -35,6 +36,7 @@ void macro_store::forget_message() {
 
 void macro_store::forget_all() {
     fresh_.fill(false);
+    known_.fill(false);
     pairs_.fill({});
 }
 
@@ -45,14 +47,12 @@ std::string_view macro_store::value(stage at, std::string_view name) const {
     return {};
 }
 
-void macro_store::set_lists(std::span<prospect const> children, mta_kind assumed) {
+void macro_store::set_lists(mta_agreement const& asked, mta_kind assumed) {
     assumed_ = assumed;
-    for (auto& names : requested_)
-        names.clear();
-    for (auto const& one : children)
-        for (std::size_t at = 0; one.agreed && at < requested_.size(); ++at)
-            if (auto const& list = one.agreed->macros.at(at))
-                requested_.at(at).insert(requested_.at(at).end(), list->begin(), list->end());
+    requested_ = {};
+    wire::negotiated lists{asked.version, asked.actions, asked.steps, asked.macro_lists};
+    while (auto const list = lists.next())
+        requested_.at(list->stage) = split_macro_names(list->names);
 }
 
 bool macro_store::only_for_others(wire::macro_stage at, std::string_view name) const {
@@ -62,7 +62,7 @@ bool macro_store::only_for_others(wire::macro_stage at, std::string_view name) c
 
 void macro_store::append(std::string& out, stage at, child_agreement const& child, bool repeated) const {
     auto const list_at = macros_of(at);
-    bool const present = fresh(at) || (repeated && !pairs_.at(index(at)).empty());
+    bool const present = fresh(at) || (repeated && known_.at(index(at)));
     if (!present || !list_at) return; // L, B, U: filters ignore theirs (protocol 5.1)
     auto const& pairs = pairs_.at(index(at));
     char const code = code_of(at);

@@ -27,19 +27,21 @@ public:
     // The value of a macro (bare name) at a stage; "" when there is none.
     std::string_view value(stage at, std::string_view name) const;
 
-    // Names of stages with a list of some child's own. Without any, what the MTA sends is passed on
-    // untouched.
-    void set_lists(std::span<prospect const> children, mta_kind assumed);
+    // What the MTA was asked for, on behalf of some child. At a stage without, what it sends by itself is
+    // passed on untouched to whoever has no list.
+    void set_lists(mta_agreement const& asked, mta_kind assumed);
     // Appends the D packet for a child, or nothing when it must not get one. repeated: for a command that is
     // told again, with what came with it the first time.
     void append(std::string& out, stage at, child_agreement const& child, bool repeated = false) const;
 
 private:
+    void clear(stage at);
     static std::size_t index(stage at) { return static_cast<std::size_t>(at); }
     bool only_for_others(wire::macro_stage at, std::string_view name) const;
 
     std::array<std::string, stage_count> pairs_;
     std::array<bool, stage_count> fresh_{};
+    std::array<bool, stage_count> known_{}; // pairs_ holds a packet, perhaps one without a pair
     std::array<std::vector<std::string>, wire::macro_stage_count> requested_;
     mta_kind assumed_ = mta_kind::automatic;
 };

@@ -74,6 +74,7 @@ struct message {
     std::vector<child_part> parts;
     std::vector<ballot> ballots; // of the content
     std::vector<edit> replay;    // for the MTA, in order
+    child_index committed = 0;   // the children before it have nothing to add to that any more
 
     // Known and final; later events of the message are answered from here (chain P18, P19).
     std::optional<verdict> decided;

@@ -22,16 +22,6 @@ constexpr std::array envelope_stages{stage::connect, stage::helo, stage::mail,
 constexpr std::array suppressible{stage::data, stage::unknown, stage::end_of_headers};
 constexpr std::array suppressible_content{stage::header, stage::body};
 
-std::vector<std::string> split_names(std::string_view text) {
-    std::vector<std::string> names;
-    while (!text.empty()) {
-        auto const end = std::min(text.find_first_of(" ,\t"), text.size());
-        if (end > 0) names.emplace_back(bare_name(text.substr(0, end)));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return names;
-}
-
 wire::steps implied_by_version(std::uint32_t version) {
     wire::steps implied;
     if (version <= 2) implied |= step::no_unknown;
@@ -128,6 +118,16 @@ std::string_view bare_name(std::string_view name) {
     return name;
 }
 
+std::vector<std::string> split_macro_names(std::string_view text) {
+    std::vector<std::string> names;
+    while (!text.empty()) {
+        auto const end = std::min(text.find_first_of(" ,\t"), text.size());
+        if (end > 0) names.emplace_back(bare_name(text.substr(0, end)));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return names;
+}
+
 std::vector<std::string_view> default_macros(wire::macro_stage at, mta_kind assumed) {
     using names = std::vector<std::string_view>;
     names const tls{"tls_version", "cipher", "cipher_bits", "cert_subject", "cert_issuer"};
@@ -186,7 +186,7 @@ tl::expected<child_agreement, std::string> read_answer(wire::negotiate const& of
     auto lists = answer;
     while (auto const list = lists.next()) {
         if (list->stage >= wire::macro_stage_count) continue;
-        agreed.macros.at(list->stage) = split_names(list->names);
+        agreed.macros.at(list->stage) = split_macro_names(list->names);
     }
     return agreed;
 }

@@ -71,5 +71,7 @@ std::vector<std::string_view> default_macros(wire::macro_stage at, mta_kind assu
 
 // A macro name without its braces.
 std::string_view bare_name(std::string_view name);
+// The names of a list as it stands in a packet (protocol 3.6), bare.
+std::vector<std::string> split_macro_names(std::string_view text);
 
 } // namespace milter::core

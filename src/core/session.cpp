@@ -46,7 +46,7 @@ void session::advance_negotiation() {
     negotiated_ = true;
     auto const prospects = shared_.children.prospects();
     shared_.agreed = answer_to_mta(shared_.offer, prospects, shared_.rules.mta);
-    shared_.children.macros.set_lists(prospects, shared_.rules.mta);
+    shared_.children.macros.set_lists(shared_.agreed, shared_.rules.mta);
     shared_.when.out->add(disarm{{deadline::kind::negotiation}});
     auto const& agreed = shared_.agreed;
     shared_.when.out->send_to_mta([&](std::string& out) {
@@ -229,6 +229,7 @@ void session::on(body_not_kept const& lost) {
 }
 
 void session::on(mta_lost const&) {
+    pass_on_unused_macros();
     end_session(false);
 }
 

@@ -64,9 +64,14 @@ void session::repair_and_take(wire::frame const& packet, wire::error why) {
 
 void session::take(wire::command const& what, wire::frame const& packet) {
     if (auto const* const offer = std::get_if<wire::negotiate>(&what)) return take(*offer);
-    if (std::holds_alternative<wire::quit>(what)) return end_session(true);
+    if (std::holds_alternative<wire::quit>(what)) {
+        pass_on_unused_macros();
+        return end_session(true);
+    }
     if (!negotiated_) return refuse_mta("it does not begin with an offer");
     if (auto const* const pairs = std::get_if<wire::macros>(&what)) return take(*pairs);
+    if (unused_macros_ == stage_of(packet.code)) unused_macros_.reset(); // its command
+    if (!refused_) pass_on_unused_macros();
     if (std::holds_alternative<wire::quit_new_connection>(what)) return begin_again();
     if (std::holds_alternative<wire::abort>(what)) {
         if (shared_.mail && !shared_.mail->complete) abort_message();
@@ -74,8 +79,6 @@ void session::take(wire::command const& what, wire::frame const& packet) {
     }
     auto const at = *stage_of(packet.code);
     if (refused_) return shared_.answer(at, *refused_);
-    if (unused_macros_ == at) unused_macros_.reset();
-    pass_on_unused_macros();
     if (auto const why = out_of_order(at); !why.empty()) {
         shared_.note({}, at, std::string(why) + "; temporary failure");
         return shared_.answer(at, verdict::of(verdict::kind::temp_fail));

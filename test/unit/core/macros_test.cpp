@@ -44,11 +44,11 @@ child_agreement with_list(wire::macro_stage at, std::string const& names) {
     return *read_answer({}, {6, wire::action::set_macro_lists, {}, list});
 }
 void set_lists(macro_store& store, std::vector<child_agreement> const& children,
-               mta_kind assumed = mta_kind::automatic) {
+               mta_kind assumed = mta_kind::automatic, wire::actions offered = wire::all_actions) {
     std::vector<prospect> all;
     for (auto const& one : children)
         all.push_back({&one});
-    store.set_lists(all, assumed);
+    store.set_lists(answer_to_mta({6, offered, wire::all_steps}, all, assumed), assumed);
 }
 
 std::string told(macro_store const& store, stage at, child_agreement const& child, bool repeated = false) {
@@ -221,6 +221,23 @@ TEST(macros, that_the_mta_sends_by_itself_are_not_kept_from_a_child_without_a_li
     store(macros, 'C', sent);
     EXPECT_EQ(told(macros, stage::connect, without_lists()),
               packet('C', pairs{{"{site}", "s"}, {"j", "mx"}}));
+}
+
+TEST(macros, of_an_mta_that_cannot_be_asked_are_kept_from_nobody_without_a_list) { // chain P10
+    auto const lister = with_list(wire::macro_stage::connect, "{one}");
+    macro_store macros;
+    set_lists(macros, {lister, without_lists()}, mta_kind::automatic, wire::actions(0x3F));
+    store(macros, 'C', supplied); // all its own
+    EXPECT_EQ(told(macros, stage::connect, without_lists()), packet('C', supplied));
+    EXPECT_EQ(told(macros, stage::connect, lister), packet('C', pairs{{"{one}", "1"}}));
+}
+
+TEST(macros, without_a_pair_are_a_packet_also_when_they_are_repeated) { // chain P51, protocol 5.2
+    macro_store macros;
+    store(macros, 'C', pairs{});
+    macros.used(stage::connect);
+    EXPECT_EQ(told(macros, stage::connect, without_lists(), true), packet('C', pairs{}));
+    EXPECT_THAT(told(macros, stage::helo, without_lists(), true), IsEmpty());
 }
 
 TEST(macros, are_matched_to_a_list_without_their_braces) { // protocol 17: clamav-milter asks for {i}
