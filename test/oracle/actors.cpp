@@ -99,9 +99,12 @@ answer child_actor::agree(packet const& said) {
     steps_ = agreed_steps(*plan_, by_mta);
     auto const version = std::min(plan_->answers.version, by_mta.version);
     auto const asked = plan_->answers.steps & (by_mta.steps | all_silence_bits);
-    return {
-        {packet_of(wire::negotiated{version, wire::actions(plan_->answers.actions), wire::steps(asked), ""})},
-        false};
+    std::string lists;
+    for (auto const& [stage, list] : plan_->lists)
+        wire::append_macro_list(lists, {stage, names_for_wire(list)});
+    return {{packet_of(
+                wire::negotiated{version, wire::actions(plan_->answers.actions), wire::steps(asked), lists})},
+            false};
 }
 
 answer child_actor::trouble(std::uint64_t luck) const {
@@ -151,27 +154,41 @@ answer child_actor::hears(packet const& said) {
     answer mine;
     if (said.code == 'E') mine.replies = edits(luck);
     if (random.percent(4)) mine.replies.push_back({'p', ""});
+    if (plan_->early_quarantine && among(said.code, "MRTULNB") && random.percent(15))
+        mine.replies.push_back(packet_of(wire::quarantine{"early, at " + std::string(1, said.code)}));
     bool const early = among(said.code, "CH") && random.percent(60); // else few sessions had a message
-    mine.replies.push_back(early || random.percent(plan_->calm) ? packet{'c', ""}
-                                                                : decision(random, said.code));
+    auto const calm = said.code == 'R' ? plan_->calm_at_rcpt : plan_->calm;
+    mine.replies.push_back(early || random.percent(calm) ? packet{'c', ""} : decision(random, said.code));
     auto const last = mine.replies.back().code;
     if (said.code == 'E' || (last != 'c' && last != 's' && !among(said.code, "CHUR"))) content_.clear();
     return mine;
 }
 
-bool mta_actor::says(mta_event const& one) {
+mta_actor::says mta_actor::can_say(mta_event const& one) const {
+    auto const if_so = [](bool may) { return may ? says::all_of_it : says::nothing; };
     char const code = one.code;
-    if (among(code, "TUNLB") && (steps_ & opt_out_bit(code)) != 0) return false;
-    if (code == 'C') return !connected_;
-    if (!connected_ && code != 'A') return among(code, "QZ");
-    if (among(code, "HMAQKZ")) return true;
-    if (refused_) return code == 'R' || code == 'U';
-    if (code == 'U') return !over_ && !in_content_;
+    if (code == 'C') return if_so(!connected_);
+    if (!connected_ && code != 'A') return if_so(among(code, "QZ"));
+    if (among(code, "HMAQKZ")) return says::all_of_it;
+    if (among(code, "UNLB") && (steps_ & opt_out_bit(code)) != 0) return says::nothing;
+    if (one.refused) return can_say_refused();
+    if (refused_) return if_so(code == 'R' || code == 'U');
+    if (code == 'U') return if_so(!over_ && !in_content_);
     if (code == 'R' || (code == 'T' && refused_early_))
-        return in_message_ && (!over_ || (refused_early_ && case_->stubborn));
-    if (over_ || !in_message_ || recipients_ == 0) return false;
-    if (code == 'T') return !data_told_;
-    return code != 'B' || !skips_;
+        return if_so(in_message_ && (!over_ || (refused_early_ && case_->stubborn)) &&
+                     (steps_ & opt_out_bit(code)) == 0);
+    if (over_ || !in_message_ || recipients_ == 0) return says::nothing;
+    if (code == 'T' && data_told_) return says::nothing;
+    if (code == 'T' && (steps_ & opt_out_bit('T')) != 0) return says::its_macros; // protocol 5.2
+    return if_so(code != 'B' || !skips_);
+}
+
+// A recipient that the MTA has refused itself is told to those who asked for such; sendmail tells its macros
+// to all (chain P21).
+mta_actor::says mta_actor::can_say_refused() const {
+    if (refused_ || over_ || !in_message_ || in_content_) return says::nothing;
+    if ((steps_ & rejected_recipients_bit) != 0) return says::all_of_it;
+    return case_->sendmail() ? says::its_macros : says::nothing;
 }
 
 // Whether no end of message will follow the content that begins now.
@@ -184,20 +201,25 @@ void mta_actor::note_abandoned() {
 }
 
 mta_event const* mta_actor::next() {
-    waits_ = false;
+    waits_ = only_macros_ = false;
     if (left_) return nullptr;
     if (hangs_up_) {
         left_ = true;
         last_ = 'Q';
+        macros_.reset();
         return &quit_;
     }
     while (next_ < case_->events.size()) {
         auto const& one = case_->events[next_];
         if (one.code == 'B' && in_content_ && skips_) body_ += one.payload;
-        if (!says(one)) {
+        auto const how = can_say(one);
+        macros_ = macros_sent(*case_, one, asked_);
+        if (how == says::nothing || (how == says::its_macros && !macros_)) {
             ++next_;
             continue;
         }
+        only_macros_ = how == says::its_macros;
+        if (only_macros_) return ++next_, &one;
         if (among(one.code, "LNBE") && !std::exchange(in_content_, true)) note_abandoned();
         ++next_;
         if (among(one.code, "CHMAK")) {
@@ -214,7 +236,8 @@ mta_event const* mta_actor::next() {
         left_ = among(one.code, "QZ");
         bool const silent = silence_bit(last_) != 0 && (steps_ & silence_bit(last_)) != 0;
         waits_ = wire::wants_reply(last_) && !silent;
-        if (silent && last_ == 'R') ++recipients_;
+        counts_ = !one.refused;
+        if (silent && last_ == 'R' && counts_) ++recipients_;
         if (last_ == 'E') over_ = true;
         return &one;
     }
@@ -227,7 +250,7 @@ void mta_actor::heard(packet const& reply) {
     bool const terminal = among(reply.code, "rtdy");
     if (abandons_ && in_content_) return;
     if (last_ == 'B' && reply.code == 's') skips_ = true;
-    if (last_ == 'R' && !terminal && !over_) ++recipients_;
+    if (last_ == 'R' && !terminal && !over_ && counts_) ++recipients_;
     if (!terminal) return;
     if (reply.payload.starts_with("421")) hangs_up_ = true;
     if (among(last_, "CH")) {

@@ -3,6 +3,7 @@
 // and behind the manager alike; must know of neither.
 #pragma once
 
+#include "oracle/macro_rules.hpp"
 #include "oracle/session_case.hpp"
 
 #include <optional>
@@ -40,11 +41,15 @@ std::uint32_t agreed_steps(child_plan const& one, offer const& by_mta);
 
 class mta_actor {
 public:
-    // steps: as agreed with it.
-    mta_actor(session_case const& of, std::uint32_t steps) : case_(&of), steps_(steps) {}
+    // steps: as agreed with it. asked: the macros that it was asked for.
+    mta_actor(session_case const& of, std::uint32_t steps, macro_lists asked)
+        : case_(&of), steps_(steps), asked_(std::move(asked)) {}
 
     // What it says next; nothing when it has left.
     mta_event const* next();
+    // Letter and pairs of the macros before it, if any; and whether it says no more than these.
+    std::optional<std::string> const& macros() const { return macros_; }
+    bool only_macros() const { return only_macros_; }
     // Whether it waits for an answer to what it said last, and the answer.
     bool waits() const { return waits_; }
     void heard(packet const& reply);
@@ -54,11 +59,16 @@ public:
     std::string const& body() const { return body_; }
 
 private:
-    bool says(mta_event const& one);
+    enum class says { nothing, its_macros, all_of_it };
+    says can_say(mta_event const& one) const;
+    says can_say_refused() const;
     void note_abandoned();
 
     session_case const* case_;
     std::uint32_t steps_;
+    macro_lists asked_;
+    std::optional<std::string> macros_;
+    bool only_macros_ = false;
     std::size_t next_ = 0;
     char last_ = 0;
     bool waits_ = false;
@@ -75,7 +85,8 @@ private:
     bool in_content_ = false;
     bool abandons_ = false;
     std::size_t recipients_ = 0;
-    mta_event quit_{'Q', "", ""};
+    bool counts_ = true; // what it said last, as a recipient
+    mta_event quit_{'Q', "", {}, false};
 };
 
 } // namespace milter::oracle

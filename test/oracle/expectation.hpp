@@ -3,6 +3,8 @@
 // may differ.
 #pragma once
 
+#include "oracle/macro_rules.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,6 +40,12 @@ struct told {
     bool remembered = false;    // of the session or the message, not of this command
 };
 
+// What the MTA was asked to leave out or not to wait for, and which macros.
+struct agreement {
+    std::uint32_t steps = 0;
+    macro_lists macros;
+};
+
 struct native_run {
     std::vector<told> mta;
     std::vector<std::vector<expected>> traces; // a child each
@@ -45,7 +53,7 @@ struct native_run {
 struct manager_run {
     std::vector<std::string> mta;
     std::vector<std::vector<std::string>> traces;
-    std::uint32_t agreed_steps = 0;  // with the MTA
+    agreement agreed;                // with the MTA
     std::vector<std::string> broken; // what must never be, whatever the interpreter says
     std::vector<std::string> steps;  // as a scenario, when asked for
 };

@@ -28,7 +28,7 @@ struct failure {
 std::optional<failure> try_orders(session_case const& one, std::uint64_t first, unsigned orders) {
     for (std::uint64_t order = first; order < first + orders; ++order) {
         auto const seen = run_with_manager(one, order, false);
-        auto text = difference(seen, run_natively(one, seen.agreed_steps));
+        auto text = difference(seen, run_natively(one, seen.agreed));
         if (!text.empty()) return failure{order, std::move(text)};
     }
     return {};
@@ -69,8 +69,9 @@ void shrink(session_case& smallest, failure& shown) {
         again |= drop_one(
             smallest, shown, [](session_case & c) -> auto& { return c.children; });
         for (auto& event : smallest.events) {
-            if (event.macros.empty()) continue;
-            auto macros = std::exchange(event.macros, "");
+            bool const needed = event.code == 'R' || (event.code == 'C' && smallest.recognises);
+            if (!event.macros || needed) continue;
+            auto macros = std::exchange(event.macros, {});
             if (auto found = try_orders(smallest, shown.order, 5))
                 shown = std::move(*found);
             else
@@ -87,8 +88,12 @@ std::string children_line(session_case const& one) {
                 (code == 'r'   ? "reject"
                  : code == 't' ? "temporary-failure"
                  : code == 'd' ? "discard"
+                 : code == 'q' ? "quarantine"
+                 : code == 's' ? "shutdown"
                                : "accept") +
-                (one.exact ? " early_feed=no exact_connect=yes" : "") + (one.retries ? "" : " retry=no") +
+                (child.fed_early ? "" : " early_feed=no") +
+                (child.asked_in_parallel ? "" : " exact_connect=yes") +
+                (child.mail_in_parallel ? " parallel_mail=yes" : "") + (one.retries ? "" : " retry=no") +
                 (child.evaluated ? " evaluation" : "") + ")";
     }
     return line;
@@ -97,9 +102,12 @@ std::string children_line(session_case const& one) {
 void print_scenario(session_case const& one, std::uint64_t order) {
     test::memory_stage stage;
     auto const played = run_with_manager(one, order, true);
-    std::vector<std::string> steps{children_line(one), std::string("policy mta=") +
-                                                           (one.sendmail ? "sendmail" : "postfix") +
-                                                           " chunk_size=" + std::to_string(one.chunk_size)};
+    std::string const kind = one.recognises                         ? ""
+                             : one.mta == oracle::mta_kind::generic ? " mta=generic"
+                             : one.sendmail()                       ? " mta=sendmail"
+                                                                    : " mta=postfix";
+    std::vector<std::string> steps{children_line(one),
+                                   "policy chunk_size=" + std::to_string(one.chunk_size) + kind};
     steps.insert(steps.end(), played.steps.begin(), played.steps.end());
     for (auto const& step : steps) {
         auto const came = stage.perform(step);
@@ -133,7 +141,7 @@ int main() {
         auto const one = oracle::make_case(seed);
         auto const order = oracle::stir(seed);
         auto const seen = run_with_manager(one, order, false);
-        auto const wanted = run_natively(one, seen.agreed_steps);
+        auto const wanted = run_natively(one, seen.agreed);
         for (auto const& told : wanted.mta)
             messages += told.reply.find('\n') == std::string::npos ? 0U : 1U;
         auto text = difference(seen, wanted);

@@ -35,19 +35,28 @@ void for_each_packet(std::string_view bytes, Each each) {
 core::fallback fallback_of(char code) {
     if (code == 'r') return core::fallback::reject;
     if (code == 't') return core::fallback::temp_fail;
+    if (code == 'q') return core::fallback::quarantine;
+    if (code == 's') return core::fallback::shutdown;
     return code == 'd' ? core::fallback::discard : core::fallback::accept;
+}
+
+core::mta_kind kind_of(session_case const& of) {
+    if (of.recognises) return core::mta_kind::automatic;
+    if (of.mta == mta_kind::generic) return core::mta_kind::generic;
+    return of.sendmail() ? core::mta_kind::sendmail : core::mta_kind::postfix;
 }
 
 core::policy policy_of(session_case const& of) {
     core::policy rules;
-    rules.mta = of.sendmail ? core::mta_kind::sendmail : core::mta_kind::postfix;
+    rules.mta = kind_of(of);
     rules.chunk_size = of.chunk_size;
     for (auto const& plan : of.children) {
         core::child_policy one;
         one.name = plan.name;
         one.on_failure = fallback_of(plan.fallback);
-        one.early_feed = !of.exact;
-        one.exact_connect = of.exact;
+        one.early_feed = plan.fed_early;
+        one.exact_connect = !plan.asked_in_parallel;
+        one.parallel_mail = plan.mail_in_parallel;
         one.retry_next_message = of.retries;
         one.evaluation_mode = plan.evaluated;
         rules.children.push_back(std::move(one));
@@ -58,8 +67,8 @@ core::policy policy_of(session_case const& of) {
 class player {
 public:
     player(session_case const& of, std::uint64_t order, bool record)
-        : case_(of), rules_(policy_of(of)), session_(rules_), mta_(of, 0), random_(order), record_(record),
-          composed_(of.sendmail) {
+        : case_(of), rules_(policy_of(of)), session_(rules_), mta_(of, 0, {}), random_(order),
+          record_(record), composed_(of.sendmail()) {
         for (auto const& plan : of.children)
             lines_.push_back({&plan, child_actor(plan), {}, false});
         result_.traces.resize(of.children.size());
@@ -97,8 +106,8 @@ private:
 
     packet packet_of_offer() const {
         std::string bytes;
-        wire::encode(bytes, wire::negotiate{case_.mta.version, wire::actions(case_.mta.actions),
-                                            wire::steps(case_.mta.steps)});
+        wire::encode(bytes, wire::negotiate{case_.offers.version, wire::actions(case_.offers.actions),
+                                            wire::steps(case_.offers.steps)});
         return {'O', bytes.substr(packet_head)};
     }
     void step(std::string text) {
@@ -165,17 +174,17 @@ private:
             return;
         }
         mta_left_ = among(said->code, "QZ");
-        if (among(said->code, "MCAHK")) composed_ = mail_model(case_.sendmail);
+        if (auto const& macros = mta_.macros()) {
+            if (record_) step("mta " + test::words_of_command({'D', *macros}));
+            happen(core::from_mta{{'D', *macros}});
+        }
+        if (mta_.only_macros()) return;
+        if (among(said->code, "MCAHK")) composed_ = mail_model(case_.sendmail());
         if (said->code == 'Z') {
             step("mta closes");
             return happen(core::mta_lost{"closed"});
         }
         auto payload = said->payload;
-        if (!said->macros.empty()) {
-            auto const macros = said->code + said->macros;
-            if (record_) step("mta " + test::words_of_command({'D', macros}));
-            happen(core::from_mta{{'D', macros}});
-        }
         if (said->code == 'L') {
             auto const cut = payload.find('\0');
             auto value = payload.substr(cut + 1, payload.size() - cut - 2);
@@ -257,7 +266,7 @@ private:
         bool const counts = !in_content || (!among(said.code, "cs") && !mta_.abandons());
         mta_.heard(said);
         if (asked_ == 'E' && said.code == 'c') result_.mta.push_back(compose());
-        if (asked_ == 'E' || (counts && in_content)) composed_ = mail_model(case_.sendmail);
+        if (asked_ == 'E' || (counts && in_content)) composed_ = mail_model(case_.sendmail());
         if (asked_ != 'E' && !edits_.empty()) result_.broken.emplace_back("edits that belong to no message");
         edits_.clear();
         if (counts) result_.mta.push_back(said.text());
@@ -265,9 +274,12 @@ private:
 
     void agree(packet const& said) {
         auto const reply = wire::decode_reply({said.code, said.payload});
-        result_.agreed_steps = std::get<wire::negotiated>(*reply).steps.bits();
-        leading_space_ = (result_.agreed_steps & leading_space_bit) != 0;
-        mta_ = mta_actor(case_, result_.agreed_steps);
+        auto said_to_us = std::get<wire::negotiated>(*reply);
+        result_.agreed.steps = said_to_us.steps.bits();
+        while (auto const list = said_to_us.next())
+            result_.agreed.macros[list->stage] = names_on_wire(list->names);
+        leading_space_ = (result_.agreed.steps & leading_space_bit) != 0;
+        mta_ = mta_actor(case_, result_.agreed.steps, result_.agreed.macros);
         agreed_ = true;
     }
 

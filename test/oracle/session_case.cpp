@@ -1,7 +1,9 @@
 #include "oracle/session_case.hpp"
 
 #include "oracle/dice.hpp"
+#include "oracle/session_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -39,122 +41,47 @@ offer random_offer(dice& random) {
     }
 }
 
-child_plan random_child(dice& random, std::size_t i, offer const& mta) {
+// Lists of macros for a few stages, some of them empty (chain P10).
+void ask_for_macros(dice& random, child_plan& one) {
+    constexpr std::uint32_t stages = 7;
+    for (std::uint32_t at = 0; at < stages; ++at) {
+        if (!random.percent(35)) continue;
+        auto& list = one.lists[at];
+        for (auto n = random.below(4); n > 0; --n) {
+            auto const name = random_macro_name(random);
+            if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+        }
+    }
+    if (random.percent(80)) one.answers.actions |= macro_lists_bit;
+}
+
+child_plan random_child(dice& random, std::size_t i, session_case const& of) {
     child_plan one;
     one.name = std::string(1, static_cast<char>('a' + i));
     one.seed = random.next();
-    one.answers.version = random.percent(85) ? mta.version : 2;
+    one.answers.version = random.percent(85) ? of.offers.version : 2;
     one.answers.actions =
         random.percent(40) ? 0x1FF : static_cast<std::uint32_t>(random.next() & random.next()) & 0x1FF;
-    if (random.percent(90)) one.answers.actions &= mta.actions;
+    if (random.percent(90)) one.answers.actions &= of.offers.actions;
     if (random.percent(50)) one.answers.steps |= leading_space_bit;
     if (random.percent(50)) one.answers.steps |= skip_bit;
+    if (random.percent(20)) one.answers.steps |= rejected_recipients_bit;
     bool const mute = random.percent(15); // as rspamd is
     for (auto const& row : table) {
         if (random.percent(12)) one.answers.steps |= row.opt_out;
         if (mute || random.percent(12)) one.answers.steps |= row.silence;
     }
-    constexpr std::string_view fallbacks = "aaartd";
+    if (random.percent(25)) ask_for_macros(random, one);
+    constexpr std::string_view fallbacks = "aaartdqs";
     one.fallback = random.of(fallbacks);
     one.calm = random.percent(70) ? 95 : 75;
+    one.calm_at_rcpt = random.percent(60) ? one.calm : 60;
     one.fails = random.percent(25);
+    if (of.exact) return one;
+    one.asked_in_parallel = random.percent(80);
+    one.fed_early = random.percent(80);
     return one;
 }
-
-std::string string_of(std::string text) {
-    return text += '\0';
-}
-
-// Sends a few macros before its command, or none.
-std::string random_macros(dice& random, std::string_view id) {
-    std::string pairs;
-    if (random.percent(40)) return pairs;
-    if (random.percent(70)) pairs += string_of("i") + string_of(std::string(id));
-    if (random.percent(40)) pairs += string_of("{mail_addr}") + string_of("");
-    if (random.percent(40)) pairs += string_of("j") + string_of("mx.example.net");
-    return pairs;
-}
-
-class writer {
-public:
-    writer(dice& random, session_case& into) : random_(random), into_(into) {}
-
-    void session() {
-        std::string const address = into_.sendmail && random_.percent(30) ? "IPv6:2001:db8::1" : "192.0.2.1";
-        std::string const family = address.starts_with('I') ? "6" : "4";
-        std::string const port = {'\x61', '\xa8'};
-        add('C', string_of("h" + number()) + family + port + string_of(address));
-        if (random_.percent(5)) add('A', "");
-        auto const greetings = random_.below(3);
-        for (std::size_t i = 0; i < greetings; ++i)
-            helo_or_unknown();
-        auto const messages = 1 + random_.below(3);
-        for (std::size_t i = 0; i < messages; ++i) {
-            message();
-            if (random_.percent(20)) helo_or_unknown();
-        }
-        if (into_.events.back().code == 'Q' || into_.events.back().code == 'Z') return;
-        if (random_.percent(5)) {
-            add('K', "");
-            return session();
-        }
-        add(random_.percent(80) ? 'Q' : 'Z', "");
-    }
-
-private:
-    void add(char code, std::string payload) {
-        bool const has_macros = std::string_view("CHMRTNE").find(code) != std::string_view::npos;
-        into_.events.push_back(
-            {code, std::move(payload), has_macros ? random_macros(random_, number()) : ""});
-    }
-    std::string number() { return std::to_string(++count_); }
-    void helo_or_unknown() {
-        if (random_.percent(70))
-            add('H', string_of("client" + number()));
-        else
-            add('U', string_of("XYZ " + number()));
-    }
-    void message() {
-        std::string const parameters = random_.percent(30) ? string_of("SIZE=1") : "";
-        add('M', string_of("<s" + number() + "@example.net>") + parameters);
-        auto const recipients = 1 + random_.below(4);
-        for (std::size_t i = 0; i < recipients; ++i) {
-            if (random_.percent(5)) add('U', string_of("XYZ " + number()));
-            add('R', string_of("<r" + number() + "@example.com>"));
-        }
-        if (random_.percent(5)) return add('A', "");
-        if (random_.percent(3)) return; // another sender at once, or the end
-        add('T', "");
-        if (random_.percent(5)) add('T', ""); // only said when the first was refused
-        if (random_.percent(4)) return add('A', "");
-        content();
-    }
-    void content() {
-        constexpr std::array<std::string_view, 6> names{"Subject", "X-A", "x-a", "Received", "To", "X-A"};
-        constexpr std::array<std::string_view, 6> values{"", " x", "  x", "\tx", "x", " a\n b"};
-        auto const fields = random_.below(8);
-        bool const abandoned = random_.percent(8);
-        auto left = abandoned ? random_.below(8) : 1'000'000;
-        auto const more = [&] { return left > 0 && left-- > 0; };
-        for (std::size_t i = 0; i < fields && more(); ++i) {
-            auto const value = std::string(random_.of(values));
-            auto const tail = random_.percent(50) && !value.empty() ? number() : "";
-            add('L', string_of(std::string(random_.of(names))) + string_of(value + tail));
-        }
-        if (more()) add('N', "");
-        constexpr std::array<std::string_view, 5> pieces{"text\r\n", "x", "\r\n.\r\n", "a\r", "\nb\r\n"};
-        auto const chunks = random_.below(4);
-        for (std::size_t i = 0; i < chunks && more(); ++i)
-            add('B', std::string(random_.of(pieces)) + number());
-        if (more()) return add('E', random_.percent(5) ? "last\r\n" : "");
-        constexpr std::array ends{'A', 'A', 'A', 'Q', 'Z'};
-        add(random_.of(ends), "");
-    }
-
-    dice& random_;
-    session_case& into_;
-    std::size_t count_ = 0;
-};
 
 // Which of the children may fail while it gets the content: behind an early-fed child that failed, the rest
 // of the session cannot be the same (it would not have failed natively when an earlier one refused).
@@ -168,9 +95,9 @@ void restrain(dice& random, session_case& into) {
         // Whether such a child has left data behind it, where no unknown command may follow (protocol 6.2),
         // would depend on how much of the content it was fed in vain.
         bool const fed_in_vain = cut_off || !into.exact;
-        auto const counts = one.answers.steps & into.mta.steps;
+        auto const counts = one.answers.steps & into.offers.steps;
         if (fed_in_vain && (counts & opt_out_bit('M')) != 0 && (counts & opt_out_bit('T')) == 0) {
-            if ((into.mta.steps & opt_out_bit('U')) != 0)
+            if ((into.offers.steps & opt_out_bit('U')) != 0)
                 one.answers.steps |= opt_out_bit('U');
             else
                 one.answers.steps &= ~opt_out_bit('M');
@@ -196,18 +123,22 @@ session_case make_case(std::uint64_t seed) {
     dice random(stir(seed));
     session_case made;
     made.seed = seed;
-    made.sendmail = random.percent(50);
+    constexpr std::array kinds{mta_kind::sendmail, mta_kind::sendmail, mta_kind::postfix, mta_kind::postfix,
+                               mta_kind::generic};
+    made.mta = random.of(kinds);
+    made.recognises = random.percent(40);
     made.exact = random.percent(50);
     made.stubborn = random.percent(30);
     made.retries = random.percent(50);
     constexpr std::array<std::uint32_t, 5> chunk_sizes{1, 3, 7, 100, 65'535};
     made.chunk_size = random.of(chunk_sizes);
-    made.mta = random_offer(random);
+    made.offers = random_offer(random);
+    if (random.percent(20)) made.more_macros = {"client_addr"};
     auto const children = 1 + random.below(4);
     for (std::size_t i = 0; i < children; ++i)
-        made.children.push_back(random_child(random, i, made.mta));
+        made.children.push_back(random_child(random, i, made));
     if (children > 1 && random.percent(20)) made.children[random.below(children)].evaluated = true;
-    writer(random, made).session();
+    write_session(random, made);
     restrain(random, made);
     return made;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,9 @@ std::uint32_t opt_out_bit(char code);
 std::uint32_t silence_bit(char code);
 inline constexpr std::uint32_t all_silence_bits = 0xFF080;
 inline constexpr std::uint32_t skip_bit = 0x400;
+inline constexpr std::uint32_t rejected_recipients_bit = 0x800;
 inline constexpr std::uint32_t leading_space_bit = 0x100000;
+inline constexpr std::uint32_t macro_lists_bit = 0x100; // an action
 
 struct offer {
     std::uint32_t version = 6;
@@ -31,31 +34,45 @@ struct offer {
 struct child_plan {
     std::string name;
     std::uint64_t seed = 0;
-    offer answers;                 // as it answers to an offer
-    char fallback = 'a';           // a r t d
-    unsigned calm = 90;            // percent of its answers that are continue
-    bool evaluated = false;        // in evaluation mode: to all others as if it were not there (chain P63)
-    bool fails = false;            // may fail at all
-    bool fails_in_content = false; // and while it is given the content
+    offer answers; // as it answers to an offer
+    // The macros that it asks for, by stage (protocol 2.5), bare names.
+    std::map<std::uint32_t, std::vector<std::string>> lists;
+    char fallback = 'a';            // a r t d, q quarantine, s shutdown
+    unsigned calm = 90;             // percent of its answers that are continue
+    unsigned calm_at_rcpt = 90;     // and to recipients
+    bool evaluated = false;         // in evaluation mode: to all others as if it were not there (chain P63)
+    bool fails = false;             // may fail at all
+    bool fails_in_content = false;  // and while it is given the content
+    bool early_quarantine = false;  // asks for it before the end of the message (chain P42)
+    bool asked_in_parallel = false; // at connect and helo (chain V.2)
+    bool mail_in_parallel = false;
+    bool fed_early = false; // chain V.3
 };
 
 // C H M R T U L N B E A Q K, or Z: the MTA closes without a word. A header is "name\0value", raw.
 struct mta_event {
     char code = 0;
     std::string payload;
-    std::string macros; // pairs, as in a D; sent before the command when not empty
+    std::optional<std::string> macros; // pairs that the MTA has then; it sends those of its list
+    bool refused = false;              // R: a recipient that the MTA itself has refused (chain P21)
 };
+
+enum class mta_kind { sendmail, postfix, generic };
 
 struct session_case {
     std::uint64_t seed = 0;
-    bool sendmail = false;
-    bool exact = false;    // no early feeding, connect and helo one child after the other
-    bool retries = false;  // failed children are tried again at the next message (chain P51)
-    bool stubborn = false; // the MTA goes on with recipients and data of a refused message
+    mta_kind mta = mta_kind::sendmail;
+    bool recognises = false; // the manager is not told what the MTA is, and finds out at connect
+    bool exact = false;      // no early feeding, connect and helo one child after the other
+    bool retries = false;    // failed children are tried again at the next message (chain P51)
+    bool stubborn = false;   // the MTA goes on with recipients and data of a refused message
     std::uint32_t chunk_size = 65535;
-    offer mta;
+    offer offers;
+    std::vector<std::string> more_macros; // that the MTA's administrator has it send at every stage
     std::vector<child_plan> children;
     std::vector<mta_event> events;
+
+    bool sendmail() const { return mta == mta_kind::sendmail; }
 };
 
 session_case make_case(std::uint64_t seed);
