@@ -1,6 +1,7 @@
 // Runs scenario files against the real daemon: on_sockets MILTER_MANAGER FILE... This program plays the MTA
 // and the children on unix sockets; what each step must bring about is asked of the stage in memory, and
 // every packet and every close of it must come over the sockets, in order for each peer, and nothing else.
+#include "support/daemon_process.hpp"
 #include "support/memory_stage.hpp"
 #include "support/socket_peer.hpp"
 #include "support/words.hpp"
@@ -16,7 +17,6 @@
 #include <thread>
 #include <vector>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -72,41 +72,6 @@ std::string configuration(test::cast const& of, std::string const& directory) {
     }
     return text;
 }
-
-class daemon_process {
-public:
-    daemon_process(std::string program, std::string const& directory) : log_(directory + "/log") {
-        process_ = ::fork();
-        if (process_ != 0) return;
-        std::freopen(log_.c_str(), "w", stderr);
-        std::freopen(log_.c_str(), "a", stdout);
-        ::execl(program.c_str(), program.c_str(), "--config-dir", directory.c_str(), nullptr);
-        ::_exit(127);
-    }
-    ~daemon_process() { stop(); }
-    daemon_process(daemon_process const&) = delete;
-    daemon_process& operator=(daemon_process const&) = delete;
-
-    bool is_running() { return process_ > 0 && ::waitpid(process_, &status_, WNOHANG) == 0; }
-    // The exit status after TERM.
-    int stop() {
-        if (process_ <= 0) return status_;
-        ::kill(process_, SIGTERM);
-        ::waitpid(process_, &status_, 0);
-        process_ = -1;
-        status_ = WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
-        return status_;
-    }
-    std::string log() const {
-        std::ifstream file(log_);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-
-private:
-    std::string log_;
-    pid_t process_ = -1;
-    int status_ = 0;
-};
 
 class socket_stage {
 public:
@@ -166,7 +131,7 @@ private:
                 return "cannot listen for " + child.name;
         }
         std::ofstream(directory_ + "/milter-manager.conf") << configuration(memory_.with(), directory_);
-        daemon_ = std::make_unique<daemon_process>(program_, directory_);
+        daemon_ = std::make_unique<test::daemon_process>(program_, directory_);
         mta_ = std::make_unique<socket_peer>("mta", true);
         while (!mta_->connect(directory_ + "/manager.sock")) {
             if (!daemon_->is_running()) return "the daemon has ended: " + daemon_->log();
@@ -226,7 +191,7 @@ private:
     std::string program_;
     std::string directory_;
     test::memory_stage memory_;
-    std::unique_ptr<daemon_process> daemon_;
+    std::unique_ptr<test::daemon_process> daemon_;
     std::unique_ptr<socket_peer> mta_;
     std::vector<std::unique_ptr<socket_peer>> children_;
     std::vector<std::string> refusing_;

@@ -1,0 +1,27 @@
+#include "faults/life/world.hpp"
+
+#include <memory>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace milter::life {
+
+void world::go_deaf(asio::generic::stream_protocol::socket& socket) {
+    int const held = ::dup(socket.native_handle());
+    if (held < 0) {
+        wrong.emplace_back("this test is out of descriptors");
+        return;
+    }
+    auto const timer = std::make_shared<asio::steady_timer>(context, deaf_for);
+    timer->async_wait([timer, held](boost::system::error_code) { ::close(held); });
+}
+
+void world::reset_at_close(asio::generic::stream_protocol::socket& socket) {
+    linger const at_once{1, 0};
+    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+} // namespace milter::life
