@@ -117,8 +117,6 @@ struct milter {
     std::optional<std::string> command_options;
     std::optional<std::string> user_name;
     std::optional<std::string> parallel_group; // chain V.4
-    std::size_t pool_size = 0;                 // chain V.5
-    milliseconds pool_idle{60'000};
     macro_lists extra_macros;
     std::vector<std::string> applicable_conditions; // always empty yet
 

@@ -6,6 +6,7 @@
 #include "core/policy.hpp"
 #include "core/stage.hpp"
 #include "core/verdict.hpp"
+#include "wire/command.hpp"
 
 #include <chrono>
 #include <string>
@@ -29,6 +30,7 @@ struct to_child { // whole packets
 };
 struct connect_child {
     child_index child;
+    wire::negotiate offer{}; // what it is going to be offered, unless child_ready says that it has been
 };
 struct close_child { // after what was sent
     child_index child;

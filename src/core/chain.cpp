@@ -57,8 +57,13 @@ void chain::connect(child_index i) {
     one.link = child::link::connecting;
     one.last = stage::negotiate;
     one.costs.reset();
-    when_.out->add(connect_child{i});
+    when_.out->add(connect_child{i, offer_});
     when_.out->add(arm{connecting_of(i), one.rules->connection_timeout});
+}
+
+void chain::found_ready(child_index i) {
+    at(i).link = child::link::negotiating;
+    when_.out->add(disarm{connecting_of(i)});
 }
 
 void chain::offer(child_index i, wire::negotiate const& from_mta) {

@@ -67,7 +67,11 @@ public:
     // To be called first in every handle().
     void now(moment when) { when_ = when; }
 
+    // What children are offered from now on, before the first is connected.
+    void offered(wire::negotiate const& from_mta) { offer_ = offer_to_child(from_mta); }
     void connect(child_index i);
+    // It was connected and has been offered that before (chain V.5); its answer follows.
+    void found_ready(child_index i);
     void offer(child_index i, wire::negotiate const& from_mta);
     // Its answer to the offer; false: the child has failed.
     bool negotiated(child_index i, wire::negotiate const& offer, wire::negotiated const& answer);
@@ -108,6 +112,7 @@ private:
 
     std::vector<child> children_;
     moment when_;
+    wire::negotiate offer_;
     std::size_t evaluation_queue_;
 };
 

@@ -45,6 +45,11 @@ struct mta_lost { // closed, broken or garbage: nothing can be told any more
 struct child_connected {
     child_index child;
 };
+// Instead of child_connected: connected, and it has answered that very offer already (chain V.5).
+struct child_ready {
+    child_index child;
+    wire::frame answer; // as a from_child would have had it
+};
 struct from_child {
     child_index child;
     wire::frame packet;
@@ -72,7 +77,7 @@ struct body_not_kept {
 // The process ends: whatever is not decided gets a temporary failure.
 struct stop_now {};
 
-using event = std::variant<mta_connected, from_mta, mta_lost, child_connected, from_child, child_lost,
-                           deadline_passed, body_sent, body_sent_to_mta, body_not_kept, stop_now>;
+using event = std::variant<mta_connected, from_mta, mta_lost, child_connected, child_ready, from_child,
+                           child_lost, deadline_passed, body_sent, body_sent_to_mta, body_not_kept, stop_now>;
 
 } // namespace milter::core

@@ -34,6 +34,9 @@ struct child_policy {
     bool retry_next_message = true; // one reconnect at the next message after a failure (chain P51)
     bool exact_connect = false;     // connect and helo only after the earlier children (chain V.2)
     bool parallel_mail = false;     // the sender already before them (chain V.2)
+    // For whoever makes the connections; a session decides nothing by them.
+    std::size_t pool_size = 0; // connections kept ready, a worker thread (chain V.5)
+    milliseconds pool_idle{60'000};
 };
 
 // What a peer can make a session hold (chain P66). 0 = no limit where said.

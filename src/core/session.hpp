@@ -35,6 +35,7 @@ private:
     void on(from_mta const&);
     void on(mta_lost const&);
     void on(child_connected const&);
+    void on(child_ready const&);
     void on(from_child const&);
     void on(child_lost const&);
     void on(deadline_passed const&);

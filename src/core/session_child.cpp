@@ -19,6 +19,12 @@ void session::on(child_connected const& who) {
         shared_.children.offer(who.child, shared_.offer);
 }
 
+void session::on(child_ready const& who) {
+    if (shared_.children.at(who.child).link != child::link::connecting) return;
+    shared_.children.found_ready(who.child);
+    on(from_child{who.child, who.answer});
+}
+
 void session::on(child_lost const& lost) {
     auto const& one = shared_.children.at(lost.child);
     auto const at = !one.owes.empty() ? one.owes.front().what : one.settling() ? stage::negotiate : one.last;

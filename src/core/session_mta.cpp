@@ -110,6 +110,7 @@ void session::take(wire::negotiate const& offer) {
     if (offer.version < 2) return refuse_mta("it offers protocol version " + std::to_string(offer.version));
     offered_ = true;
     shared_.offer = offer;
+    shared_.children.offered(offer);
     shared_.when.out->add(arm{{deadline::kind::negotiation}, shared_.rules.negotiation_timeout});
     for (child_index i = 0; i < shared_.children.size(); ++i)
         shared_.children.connect(i);

@@ -157,6 +157,13 @@ void line::connected(std::string const& where, int failed) {
     user_->on_connected(*this);
 }
 
+bool line::is_silent() {
+    char byte = 0;
+    if (!user_ || reader_.in_frame()) return false;
+    auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    return n < 0 && errno == EAGAIN;
+}
+
 void line::send(std::string_view bytes) {
     if (user_) out_ += bytes;
 }

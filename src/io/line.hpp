@@ -61,6 +61,13 @@ public:
     // reads. While the queue of a unix socket is full it goes on trying; whoever is tired of it closes.
     void connect(wire::endpoint const& where);
 
+    // Another user is told from now on.
+    void hand_to(line_user& user) {
+        if (user_) user_ = &user;
+    }
+    // The peer has neither closed nor said anything that its user has not been told.
+    bool is_silent();
+
     // Appends to the queue; nothing is written before flush(). Ignored once the line is closed.
     void send(std::string_view bytes);
     // The queue itself, to encode into.

@@ -94,6 +94,11 @@ void report::operator()(core::session_refused const& what) {
                "the connection is closed");
 }
 
+void report::connection_replaced(core::child_index child) {
+    log_.event(level::info, "pool_connection_replaced",
+               {{"session", std::to_string(session_)}, {"child", name_of(child)}});
+}
+
 void report::mta_lost(std::string_view why, std::string_view detail) {
     std::string reason(why);
     if (!detail.empty()) reason.append(": ").append(detail);

@@ -20,6 +20,8 @@ public:
     void operator()(core::session_decided const& what);
     void operator()(core::evaluated const& what);
     void operator()(core::session_refused const& what);
+    // A connection out of the pool was dead and has been replaced (chain V.5).
+    void connection_replaced(core::child_index child);
     // The MTA's line was lost in a way that is not an ordinary end.
     void mta_lost(std::string_view why, std::string_view detail);
 

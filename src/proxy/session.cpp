@@ -9,10 +9,7 @@ namespace milter::proxy {
 
 namespace {
 
-// Payload bytes of one packet: from the MTA, and from a child, some of which send a whole body at once
-// (protocol 1).
-constexpr std::size_t most_from_mta = 1024 * 1024;
-constexpr std::size_t most_from_child = 64 * 1024 * 1024;
+constexpr std::size_t most_from_mta = 1024 * 1024; // payload bytes of one packet (protocol 1)
 
 constexpr std::uint32_t kind_shift = 24;
 constexpr std::uint32_t child_mask = (1u << kind_shift) - 1;
@@ -32,27 +29,11 @@ core::microseconds now() {
         std::chrono::steady_clock::now().time_since_epoch());
 }
 
-core::failure failure_of(io::lost why) {
-    switch (why) {
-    case io::lost::closed:
-        return core::failure::closed;
-    case io::lost::cut:
-        return core::failure::cut;
-    case io::lost::reset:
-        return core::failure::reset;
-    case io::lost::garbage:
-        return core::failure::garbage;
-    case io::lost::no_connection:
-        return core::failure::no_connection;
-    }
-    return core::failure::reset;
-}
-
 } // namespace
 
 session::session(boost::asio::io_context& context, settings const& with, observe::log& log,
-                 std::uint64_t number, on_finished finished)
-    : context_(context), rules_(with.rules), core_(*rules_), report_(log, *rules_, number),
+                 std::uint64_t number, pool& ready, on_finished finished)
+    : context_(context), pool_(ready), rules_(with.rules), core_(*rules_), report_(log, *rules_, number),
       spool_(with.body_memory, with.spool_directory),
       deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
       finished_(std::move(finished)) {
@@ -144,6 +125,7 @@ void session::peer::on_connected(io::line&) {
 }
 
 void session::peer::on_frame(io::line&, wire::frame const& packet) {
+    first_use.reset();
     if (is_mta)
         owner.handle(core::from_mta{packet});
     else
@@ -168,9 +150,24 @@ void session::peer::on_drained(io::line&) {
 }
 
 void session::peer::on_lost(io::line&, io::lost why, std::string const& detail) {
+    if (first_use && first_use->can_mend(why)) return owner.mend(*this);
+    first_use.reset();
     if (!is_mta) return owner.happened(core::child_lost{child, failure_of(why), detail});
     if (why != io::lost::closed) owner.report_.mta_lost(io::describe(why), detail);
     owner.happened(core::mta_lost{detail});
+}
+
+// A connection out of the pool was dead, and the child has said nothing on it: a new one in its place.
+void session::mend(peer& one) {
+    if (std::exchange(one.write_armed, false)) deadlines_.disarm(writing_key(one.child));
+    one.first_use->begin(context_, rules_->children[one.child], one, [this, &one](rescue::outcome got) {
+        auto const alive = shared_from_this();
+        auto const over = std::move(one.first_use);
+        if (!got.line) return happened(core::child_lost{one.child, got.why, got.detail});
+        report_.connection_replaced(one.child);
+        one.line = std::move(got.line);
+        flush(one);
+    });
 }
 
 // What core asks for.
@@ -180,17 +177,27 @@ void session::perform(core::to_mta const& what) {
 }
 
 void session::perform(core::to_child const& what) {
-    if (auto const& line = children_[what.child]->line) line->send(todo_.bytes(what.bytes));
+    auto& child = *children_[what.child];
+    if (child.first_use) child.first_use->told(todo_.bytes(what.bytes));
+    if (child.line) child.line->send(todo_.bytes(what.bytes));
 }
 
 void session::perform(core::connect_child const& what) {
     auto& child = *children_[what.child];
+    auto const& rules = rules_->children[what.child];
+    if (auto warm = pool_.take(rules, what.offer, child)) {
+        child.line = std::move(warm->line);
+        child.answer = std::move(warm->answer);
+        child.first_use = std::make_unique<rescue>(what.offer, child.answer);
+        return later_.push_back(core::child_ready{what.child, {wire::negotiate::code, child.answer}});
+    }
     child.line = std::make_shared<io::line>(context_, child, most_from_child);
-    child.line->connect(rules_->children[what.child].where);
+    child.line->connect(rules.where);
 }
 
 void session::perform(core::close_child const& what) {
     auto& child = *children_[what.child];
+    child.first_use.reset();
     if (child.line) child.line->close();
     if (child.write_armed) deadlines_.disarm(writing_key(child.child));
     child.write_armed = child.tell_when_sent = false;
@@ -227,6 +234,7 @@ void session::perform(core::send_body_to_mta const& what) {
 }
 
 void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size) {
+    if (to.first_use) to.first_use->give_up(); // bodies are not kept a second time
     if (!to.line || !to.line->is_open()) return;
     auto& queue = to.line->queue();
     wire::append_frame_head(queue, code, size);

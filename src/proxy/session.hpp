@@ -6,7 +6,9 @@
 #include "io/deadline.hpp"
 #include "io/line.hpp"
 #include "observe/log.hpp"
+#include "proxy/pool.hpp"
 #include "proxy/report.hpp"
+#include "proxy/rescue.hpp"
 #include "proxy/spool.hpp"
 
 #include <cstdint>
@@ -30,8 +32,9 @@ class session : public std::enable_shared_from_this<session> {
 public:
     using on_finished = std::function<void(session&)>;
 
+    // ready: the pool of this thread; outlives the session.
     session(boost::asio::io_context& context, settings const& with, observe::log& log, std::uint64_t number,
-            on_finished finished);
+            pool& ready, on_finished finished);
     ~session();
     session(session const&) = delete;
     session& operator=(session const&) = delete;
@@ -57,6 +60,8 @@ private:
         std::shared_ptr<io::line> line;
         bool tell_when_sent = false; // core waits for the body to leave the queue
         bool write_armed = false;
+        std::string answer;                // of a child, to the offer, on a connection out of the pool
+        std::unique_ptr<rescue> first_use; // of such a connection
     };
 
     void happened(core::event const& what);
@@ -64,7 +69,7 @@ private:
     void flush();
     void flush(peer& one);
     void deadline(io::deadlines::key which);
-    void settle_write(peer& one);
+    void mend(peer& one);
     void finish();
 
     void perform(core::to_mta const&);
@@ -85,6 +90,7 @@ private:
     void send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size);
 
     boost::asio::io_context& context_;
+    pool& pool_;
     std::shared_ptr<core::policy const> rules_;
     core::session core_;
     core::actions todo_;

@@ -39,7 +39,10 @@ void worker::start(std::function<void()> done) {
 }
 
 void worker::stop_accepting() {
-    boost::asio::post(context_, [this] { listener_.stop(); });
+    boost::asio::post(context_, [this] {
+        listener_.stop();
+        pool_.stop(); // it would keep the thread busy
+    });
 }
 
 void worker::resume_accepting() {
@@ -57,7 +60,7 @@ void worker::stop_sessions() {
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
     auto const one =
-        std::make_shared<session>(context_, with_, log_, number, [this](session& it) { ended(it); });
+        std::make_shared<session>(context_, with_, log_, number, pool_, [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta));
 }

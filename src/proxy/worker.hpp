@@ -4,6 +4,7 @@
 
 #include "io/listener.hpp"
 #include "observe/log.hpp"
+#include "proxy/pool.hpp"
 #include "proxy/session.hpp"
 
 #include <atomic>
@@ -49,6 +50,7 @@ private:
     std::uint64_t most_open_;
     std::function<void()> one_ended_;
     io::listener listener_;
+    pool pool_{context_, log_};
     std::unordered_map<session*, std::shared_ptr<session>> sessions_;
     std::thread thread_;
 };

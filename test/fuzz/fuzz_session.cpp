@@ -55,7 +55,7 @@ constexpr std::array<std::string_view, 24> mta_lines{
     "mta macros E i=abc odd",
 };
 
-constexpr std::array<std::string_view, 28> child_lines{
+constexpr std::array<std::string_view, 30> child_lines{
     "continue",
     "accept",
     "reject",
@@ -84,6 +84,8 @@ constexpr std::array<std::string_view, 28> child_lines{
     "agree v6 actions=all",
     "agree v6 actions=all steps=all",
     "raw Z ?",
+    "ready agree v6 actions=all",
+    "ready agree v9",
 };
 
 constexpr std::array<std::string_view, 4> times{"pass 1ms", "pass 6s", "pass 60s", "pass 10000s"};

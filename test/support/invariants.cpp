@@ -40,6 +40,13 @@ void invariants::happened(core::event const& what) {
     if (auto const* const said = std::get_if<core::from_child>(&what)) from_child(said->child, said->packet);
     if (auto const* const up = std::get_if<core::child_connected>(&what))
         children_[up->child].connected = true;
+    if (auto const* const up = std::get_if<core::child_ready>(&what)) {
+        auto& one = children_[up->child];
+        if (one.connected || one.closed) return; // too late: nobody listens to it
+        one.connected = true;
+        one.last = core::stage::negotiate;
+        from_child(up->child, up->answer);
+    }
     if (auto const* const lost = std::get_if<core::child_lost>(&what)) children_[lost->child].closed = true;
 }
 

@@ -62,7 +62,7 @@ tl::expected<void, std::string> memory_stage::mta_does(std::string_view what) {
     } else {
         std::string bytes;
         if (auto written = write_command(what, bytes); !written) return written;
-        packets(bytes, 0, true);
+        for_each_frame(bytes, [&](wire::frame const& packet) { happen(core::from_mta{packet}); });
     }
     return {};
 }
@@ -75,20 +75,18 @@ tl::expected<void, std::string> memory_stage::child_does(core::child_index i, st
     else if (what == "closes")
         happen(core::child_lost{i, core::failure::closed, ""});
     else {
+        bool const out_of_pool = what.starts_with("ready "); // what it had answered to the offer
+        if (out_of_pool) what.remove_prefix(6);
         std::string bytes;
         if (auto written = write_reply(what, bytes); !written) return written;
-        packets(bytes, i, false);
+        for_each_frame(bytes, [&](wire::frame const& packet) {
+            if (out_of_pool)
+                happen(core::child_ready{i, packet});
+            else
+                happen(core::from_child{i, packet});
+        });
     }
     return {};
-}
-
-void memory_stage::packets(std::string_view bytes, core::child_index child, bool from_mta) {
-    for_each_frame(bytes, [&](wire::frame const& packet) {
-        if (from_mta)
-            happen(core::from_mta{packet});
-        else
-            happen(core::from_child{child, packet});
-    });
 }
 
 std::vector<std::string> memory_stage::inject(core::child_index child, fault what) {

@@ -44,7 +44,6 @@ private:
     tl::expected<void, std::string> start(std::string_view offer);
     tl::expected<void, std::string> mta_does(std::string_view what);
     tl::expected<void, std::string> child_does(core::child_index i, std::string_view what);
-    void packets(std::string_view bytes, core::child_index child, bool from_mta);
     void tell(std::string_view who, std::string_view text) {
         out_.push_back(std::string(who) + " <- " + std::string(text));
     }
