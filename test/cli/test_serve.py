@@ -67,6 +67,17 @@ class Serve(ManagerTest):
         self.assertEqual(process.returncode, 1)
         self.assertIn("failed to create PID file: /nonexistent/pid: No such file or directory", errors.decode())
 
+    def test_a_milter_whose_files_are_not_understood_is_a_warning_and_no_reason_not_to_start(self):
+        for path, text in (("lib/systemd/system/opendkim.service", "[Service]\n"), ("etc/opendkim.conf", "Socket nowhere\n")):
+            (self.folder / "root" / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / "root" / path).write_text(text)
+        process = self.start(f'DebianDetector.new(configuration, "opendkim", root: "{self.folder}/root").apply(self)\n')
+        warnings = [line for line in self.until_it_listens(process) if " detection_skipped " in line]
+        self.assertEqual(len(warnings), 1)
+        self.assertIn(f"{self.folder}/root/etc/opendkim.conf:1: the socket", warnings[0])
+        self.assertIn("opendkim takes no part", warnings[0])
+        self.stop(process)
+
     def test_a_setting_without_an_effect_is_a_warning_with_its_line(self):
         process = self.start('manager.n_ruby_workers = 3\n')
         log = "".join(self.until_it_listens(process))

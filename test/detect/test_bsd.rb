@@ -53,6 +53,12 @@ class BSD < DetectionTest
     assert_disabled(/spamass_milter_enable=NO/, freebsd("spamass-milter"), spec: "unix:/var/run/spamass-milter.sock")
   end
 
+  def test_what_rc_conf_says_is_in_force_in_the_scripts_own_texts
+    port("x", "x", ": ${x_sock=/old}\ncommand_args=\"-p ${x_sock}\"")
+    rc_conf("x_enable=YES\nx_sock=/new")
+    assert_enabled("unix:/new", freebsd("x"))
+  end
+
   def test_rcvar_names_the_switch
     write("/usr/local/etc/rc.d/x", "name=x\nrcvar=`set_rcvar`\n: ${x_socket=/s}\n")
     assert_disabled(/does not say x_enable=YES/, freebsd("x"), spec: "unix:/s")

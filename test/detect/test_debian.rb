@@ -106,6 +106,12 @@ class Debian < DetectionTest
     assert_enabled("inet:8891@localhost", debian("dkim-filter"), where: "/lib/systemd/system/dkim-filter.service:5")
   end
 
+  def test_specifiers_in_a_unit
+    unit("dkim-filter", exec: "/usr/sbin/dkim-filter -p local:%t/%p.sock")
+    wanted("dkim-filter")
+    assert_enabled("local:/run/dkim-filter.sock", debian("dkim-filter"))
+  end
+
   def test_a_unit_that_nothing_wants
     unit("opendkim")
     write("/etc/opendkim.conf", "Socket local:/s\n")

@@ -58,6 +58,9 @@ class Degrading < DetectionTest
 
   def test_a_file_that_may_not_be_read
     file = write("/etc/opendkim.conf", "Socket local:/s\n", mode: 0)
+    File.stub(:stat, ->(path) {path == file ? raise(Errno::EACCES) : File.lstat(path)}) do
+      assert_skipped("/etc/opendkim.conf cannot be read: EACCES", debian("opendkim"))
+    end
     File.stub(:binread, ->(path) {path == file ? raise(Errno::EACCES) : File.open(path, "rb", &:read)}) do
       assert_skipped("/etc/opendkim.conf cannot be read: EACCES", debian("opendkim"))
     end
@@ -77,6 +80,36 @@ class Degrading < DetectionTest
     link("/etc/out.conf", "/../../../../../../etc/passwd")
     write("/etc/default/opendkim")
     refute(Milter::Manager::Detect::Tree.new(@root).exist?("/etc/out.conf"))
+  end
+
+  N = 1 << 19
+  HOSTILE = {
+    blanks: "A#{" " * N}\\", quotes: "\"" * N, apostrophes: "'" * N, dollars: "A=#{"$" * N}", open_braces: "A=\"#{"${" * N}",
+    equals: "A=" * N, comments: "a# " * (N / 3), continued: "\\\n" * 40_000, and: "if #{"[ -x /a ] && " * (N / 14)}\n",
+    conditions: "if [ -x /a ]; then\n" * 1000, zeros: "\0" * N, tarpits: "acl #{"tarpit 1 " * (N / 9)}", junk: "\xFF\xFE" * (N / 2),
+    growing: "A0=xxxxxxxx\n#{Array.new(200) {|i| "A#{i + 1}=\"$A#{i}$A#{i}\"\n"}.join}SOCKET=$A200\n", defaults: "${a=\"$" * (N / 6)
+  }.freeze
+  FILES = {"/lib/systemd/system/opendkim.service" => "opendkim", "/etc/init.d/opendkim" => "opendkim",
+           "/etc/default/opendkim" => "opendkim", "/etc/opendkim.conf" => "opendkim", "/etc/event.d/opendkim" => "opendkim",
+           "/etc/milter-greylist/greylist.conf" => "milter-greylist", "/etc/mail/greylist.conf" => "milter-greylist",
+           "/usr/local/etc/rc.d/milter-enma" => "milter-enma", "/etc/rc.conf" => "milter-enma",
+           "/usr/local/etc/enma.conf" => "milter-enma"}.freeze
+  SECONDS = 10 # of the processor, for all detectors of one file; far below the time of a load
+
+  HOSTILE.each_key do |kind|
+    define_method("test_files_full_of_#{kind}_neither_raise_nor_take_long") do
+      FILES.each do |path, name|
+        write("/etc/init.d/#{name}", "SOCKET=/s\n")
+        write("/usr/local/etc/rc.d/#{name}", "name=#{name.tr("-", "_")}\n")
+        write(path, HOSTILE[kind])
+        begun = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID)
+        [Milter::Manager::DebianDetector, Milter::Manager::RedHatDetector, Milter::Manager::FreeBSDRCDetector].each do |one|
+          assert_equal(1, apply(one, name).decisions.size)
+        end
+        assert_operator(Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - begun, :<, SECONDS, path)
+        remove(path)
+      end
+    end
   end
 
   def test_a_mistake_of_ours_costs_only_the_candidate

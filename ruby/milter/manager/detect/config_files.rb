@@ -4,14 +4,14 @@ module Milter
       # A milter's own file of "Name value" lines, later ones win: clamav-milter, opendkim, opendmarc, openarc,
       # dkimpy-milter, and with "Name = value" pyspf-milter.
       class NamedValues
-        LINE = /\A\s*(\w+)(?:(?:\s*=\s*|\s+)(.+?))?\s*\z/
+        LINE = /\A(\w+)(?:(?:\s*=\s*|\s+)(\S.*))?\z/
 
         # key: the name of the socket's line. comments: is what follows " #" none of the value?
         def initialize(lines, key:, comments:)
           @values = {}
           lines.each do |line|
             text = comments ? line.text.sub(/(?:\A|\s)#.*\z/, "") : line.text
-            @values[$1] = Found.new($2.to_s, line.where) if text =~ LINE
+            @values[$1] = Found.new($2.to_s, line.where) if text.strip =~ LINE
           end
           @key = key
         end
@@ -79,7 +79,7 @@ module Milter
           lines.each do |line|
             text = line.text.strip
             next if text.start_with?("#")
-            begun = begun ? Line.new("#{begun.text} #{text}", begun.where) : Line.new(text, line.where)
+            begun = begun ? begun.with("#{begun.text} #{text}"[0, Tree::LONGEST_LINE]) : line.with(text)
             next begun.text = begun.text.chomp("\\").rstrip if begun.text.end_with?("\\")
             yield(begun.text, begun.where)
             begun = nil

@@ -17,14 +17,11 @@ module Milter
         def initialize(tree, path, folders)
           @tree = tree
           @path = path
-          @defaults = ShellVariables.new(tree)
-          @conf = ShellVariables.new(tree, ShellVariables::ANY)
           @lines = tree.file?(path) ? tree.lines(path) : []
           return unless found?
-          @lines.each {|line| script_line(ShellVariables.uncommented(line.text), line.where)}
-          @name = @defaults.text("name") || File.basename(path)
-          ["/etc/rc.conf", "/etc/rc.conf.local"].each {|file| @conf.read(file)}
-          folders.each {|folder| read_folder("#{folder}/rc.conf.d/#{@name}")}
+          @name = read_script(ShellVariables.new(tree)).text("name") || File.basename(path)
+          @conf = read_conf(folders)
+          @defaults = read_script(@conf.dup)
         end
 
         def found?
@@ -52,16 +49,27 @@ module Milter
 
         private
 
-        # A line can have both, e.g. ": ${x_flags:="-p ${x_socket}"}".
-        def script_line(text, where)
-          text.scan(DEFAULT) {|name, value| @defaults.assign(name, value, where) unless @defaults[name]}
-          @defaults.assign($1, $2, where) if text =~ ASSIGNMENT && !text.include?("=${#{$1}")
+        # into: what is set before; returned.
+        def read_script(into)
+          @lines.each {|line| script_line(into, ShellVariables.uncommented(line.text), line.where)}
+          into
         end
 
-        # A file, or a directory of files.
-        def read_folder(path)
-          @conf.read(path) if @tree.names(path).empty?
-          @tree.names(path).each {|name| @conf.read("#{path}/#{name}")}
+        # A line can have both, e.g. ": ${x_flags:="-p ${x_socket}"}".
+        def script_line(into, text, where)
+          text.scan(DEFAULT) {|name, value| into.assign(name, value, where) unless into[name]}
+          into.assign($1, $2, where) if text =~ ASSIGNMENT && !text.include?("=${#{$1}")
+        end
+
+        def read_conf(folders)
+          conf = ShellVariables.new(@tree, ShellVariables::ANY)
+          ["/etc/rc.conf", "/etc/rc.conf.local"].each {|file| conf.read(file)}
+          folders.each do |folder| # a file, or a directory of files
+            path = "#{folder}/rc.conf.d/#{@name}"
+            inside = @tree.names(path)
+            inside.empty? ? conf.read(path) : inside.each {|name| conf.read("#{path}/#{name}")}
+          end
+          conf
         end
       end
     end

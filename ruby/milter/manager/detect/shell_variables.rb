@@ -7,6 +7,7 @@ module Milter
       class ShellVariables
         UPPER = /\b([A-Z\d_]+)=(".*?"|'.*?'|\S*)/
         ANY = /\b([A-Za-z\d_]+)=(".*?"|'.*?'|\S*)/
+        LONGEST_VALUE = 4096 # bytes
         COMMENT = /\A((?:[^#"']|"[^"]*"|'[^']*'|(?<=\S)#)*?)(?:(?<=\s)|\A)#.*\z/
         VARIABLE = /\$(?:\{(\w+)(?::?[-=]([^}]*))?\}|(\w+))/
 
@@ -18,6 +19,11 @@ module Milter
 
         def self.uncommented(line)
           line.sub(COMMENT, '\1')
+        end
+
+        def initialize_copy(other)
+          super
+          @values = @values.dup
         end
 
         # False when there is no such file.
@@ -58,12 +64,13 @@ module Milter
           nil
         end
 
-        # Unknown variables stay as they are.
+        # Unknown variables stay as they are, and all of them when the text would become too long.
         def expand(text)
-          text.gsub(VARIABLE) do |written|
+          expanded = text.gsub(VARIABLE) do |written|
             known = @values[$1 || $3]
             known ? known.value : $2 || written
           end
+          expanded.bytesize > LONGEST_VALUE ? text : expanded
         end
       end
     end

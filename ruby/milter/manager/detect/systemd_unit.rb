@@ -83,7 +83,7 @@ module Milter
           @tree.lines(path).to_a.each do |line|
             text = line.text.strip
             next if text.empty? || text.start_with?("#", ";")
-            begun = begun ? Line.new("#{begun.text} #{text}", begun.where) : Line.new(text, line.where)
+            begun = begun ? begun.with("#{begun.text} #{text}"[0, Tree::LONGEST_LINE]) : line.with(text)
             next begun.text = begun.text.chomp("\\").rstrip if begun.text.end_with?("\\")
             yield(begun.text, begun.where)
             begun = nil
@@ -93,7 +93,7 @@ module Milter
         def set(key, value, where)
           case key
           when "Unit.Description" then @description = value
-          when "Service.ExecStart" then @exec = value.empty? ? nil : Found.new(value, where)
+          when "Service.ExecStart" then @exec = value.empty? ? nil : Found.new(specified(value), where)
           when "Service.Environment" then environment(value, where)
           when "Service.EnvironmentFile"
             value.empty? ? @environment_files.clear : @environment_files << value.delete_prefix("-")
@@ -103,7 +103,14 @@ module Milter
         def environment(value, where)
           Flags.words(value).each do |word|
             name, text = word.split("=", 2)
-            @variables.assign(name, text, where) if text
+            @variables.assign(name, specified(text), where) if text
+          end
+        end
+
+        # With the specifiers that a socket can have replaced.
+        def specified(value)
+          value.gsub(/%[%tTnNp]/) do |one|
+            {"%%" => "%", "%t" => "/run", "%T" => "/tmp", "%n" => @unit}.fetch(one, @unit.delete_suffix(".service"))
           end
         end
 

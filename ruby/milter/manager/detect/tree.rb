@@ -10,12 +10,23 @@ module Milter
       Found = Struct.new(:value, :where)
 
       # One line of a file, without its end.
-      Line = Struct.new(:text, :where)
+      Line = Struct.new(:text, :path, :number) do
+        def where
+          "#{path}:#{number}"
+        end
+
+        # The same place with another text.
+        def with(text)
+          self.class.new(text, path, number)
+        end
+      end
 
       # The files of a system below a root directory, "/" for the running one. Links are followed inside the root.
       # Remembers what was looked for. Paths are given as the system itself would name them.
       class Tree
         LONGEST = 1 << 20 # bytes of one file
+        MOST_LINES = 50_000
+        LONGEST_LINE = 4096 # characters; what is behind them does not count
         MOST_LINKS = 40
 
         # PATH => was it there; in the order of the first look.
@@ -38,11 +49,11 @@ module Milter
 
         # The lines of a file; nil when there is none. Raises Unusable when it is there and cannot be read.
         def lines(path)
-          real = noted(path) {|one| File.exist?(one)}
+          real = noted(path) {|one| there?(path, one)}
           return unless real
-          text(path, real).each_line(chomp: true).with_index(1).map do |line, number|
-            Line.new(line.chomp("\r"), "#{outside(path)}:#{number}")
-          end
+          texts = text(path, real).lines(chomp: true)
+          raise Unusable, "#{outside(path)} has more than #{MOST_LINES} lines" if texts.size > MOST_LINES
+          texts.map.with_index(1) {|one, number| Line.new(one[0, LONGEST_LINE].chomp("\r"), outside(path), number)}
         end
 
         def file?(path)
@@ -87,6 +98,16 @@ module Milter
           there = !!real && yield(real)
           @looked_at[outside(path)] = there unless @looked_at[outside(path)]
           there ? real : nil
+        end
+
+        # Not to be confused: what is not there, and what may not be looked at.
+        def there?(path, real)
+          File.stat(real)
+          true
+        rescue Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP
+          false
+        rescue SystemCallError => error
+          raise Unusable, "#{outside(path)} cannot be read: #{error.class.name[/\w+\z/]}"
         end
 
         def text(path, real)
