@@ -72,7 +72,7 @@ class Serve(ManagerTest):
             (self.folder / "root" / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / "root" / path).write_text(text)
         process = self.start(f'DebianDetector.new(configuration, "opendkim", root: "{self.folder}/root").apply(self)\n')
-        warnings = [line for line in self.until_it_listens(process) if " detection_skipped " in line]
+        warnings = [line for line in self.until_it_listens(process) if " detection_skipped:" in line]
         self.assertEqual(len(warnings), 1)
         self.assertIn(f"{self.folder}/root/etc/opendkim.conf:1: the socket", warnings[0])
         self.assertIn("opendkim takes no part", warnings[0])
