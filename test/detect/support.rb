@@ -28,6 +28,13 @@ class DetectionTest < Minitest::Test
     end
   end
 
+  # What a block of define_milter gets, as far as detectors use it.
+  class Definition < Milter::Manager::Recorder
+    def add_applicable_condition(name)
+      values["applicable_conditions"] = [*values["applicable_conditions"], name]
+    end
+  end
+
   # What `configuration` is in a configuration file, and the loader that `apply` gets.
   class Loader
     Package = Struct.new(:platform, :options)
@@ -40,7 +47,7 @@ class DetectionTest < Minitest::Test
     end
 
     def define_milter(name)
-      milter = Milter::Manager::MilterDefinition.new(name, "reading_timeout" => 7.0, "writing_timeout" => 7.0)
+      milter = Definition.new("reading_timeout" => 7.0, "writing_timeout" => 7.0)
       yield(milter)
       @milters[name] = milter
     end
