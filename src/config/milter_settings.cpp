@@ -83,7 +83,7 @@ setting<milter> const table[] = {
      {.type = type::macros},
      "",
      "Macros to ask the MTA for besides the usual ones: {stage => names}.",
-     at([](auto& m) -> auto& { return m.extra_macros; })},
+     at([](auto& m) -> auto& { return m.child.extra_macros; })},
 };
 
 } // namespace

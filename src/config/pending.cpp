@@ -19,8 +19,10 @@ constexpr std::array pending_settings{
     std::string_view("controller.connection_spec"),
 };
 constexpr std::array pending_attributes{
-    std::string_view("parallel_group"),  std::string_view("extra_macros"), std::string_view("command"),
-    std::string_view("command_options"), std::string_view("user_name"),
+    std::string_view("parallel_group"),
+    std::string_view("command"),
+    std::string_view("command_options"),
+    std::string_view("user_name"),
 };
 
 std::string line(std::string const& place, std::string_view setting) {

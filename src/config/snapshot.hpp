@@ -102,7 +102,7 @@ struct live {
 };
 
 // Names of macros to ask the MTA for, by stage (chain P9).
-using macro_lists = std::map<wire::macro_stage, std::vector<std::string>>;
+using macro_lists = core::stage_macros;
 
 // Setting -> "FILE:LINE" of the assignment; without an entry it is the default.
 using locations = std::map<std::string, std::string, std::less<>>;
@@ -116,8 +116,7 @@ struct milter {
     std::optional<std::string> command; // run when connecting fails, in privilege mode
     std::optional<std::string> command_options;
     std::optional<std::string> user_name;
-    std::optional<std::string> parallel_group; // chain V.4
-    macro_lists extra_macros;
+    std::optional<std::string> parallel_group;      // chain V.4
     std::vector<std::string> applicable_conditions; // always empty yet
 
     config::locations locations; // "define_milter" and the names of attributes

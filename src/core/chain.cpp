@@ -82,6 +82,7 @@ bool chain::negotiated(child_index i, wire::negotiate const& offer, wire::negoti
     }
     auto& one = at(i);
     one.agreed = std::move(*agreed);
+    one.agreed.extra = one.rules->extra_macros;
     one.link = child::link::ready;
     if (!one.agreed.masked.empty())
         when_.out->add(oddity{i, stage::negotiate,
@@ -218,7 +219,8 @@ std::vector<prospect> chain::prospects() const {
         if (one.link == child::link::left) continue;
         bool const refuses = verdict_of(one.rules->on_failure).has_value() && !one.evaluated();
         bool const quarantines = one.rules->on_failure == fallback::quarantine && !one.evaluated();
-        all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines, one.evaluated()});
+        all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines, one.evaluated(),
+                       &one.rules->extra_macros});
     }
     return all;
 }

@@ -10,6 +10,11 @@ bool contains(auto const& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+std::span<std::string const> extra_of(child_agreement const& child, wire::macro_stage at) {
+    auto const extra = child.extra.find(at);
+    return extra == child.extra.end() ? std::span<std::string const>() : extra->second;
+}
+
 } // namespace
 
 void macro_store::store(wire::macros const& packet) {
@@ -67,7 +72,8 @@ void macro_store::append(std::string& out, stage at, child_agreement const& chil
     auto const& pairs = pairs_.at(index(at));
     char const code = code_of(at);
     auto const& own = child.macros.at(static_cast<std::size_t>(*list_at));
-    if (own && own->empty()) return;
+    auto const extra = extra_of(child, *list_at);
+    if (own && own->empty() && extra.empty()) return;
     if (!own && requested_.at(static_cast<std::size_t>(*list_at)).empty()) {
         wire::append_frame(out, wire::macros::code, std::string_view(&code, 1), pairs);
         return;
@@ -76,7 +82,10 @@ void macro_store::append(std::string& out, stage at, child_agreement const& chil
     wire::macros all{code, wire::strings(pairs)};
     while (auto const pair = all.next()) {
         auto const name = bare_name(pair->first);
-        if (own ? !contains(*own, name) : only_for_others(*list_at, name)) continue;
+        bool const hidden = own ? !contains(*own, name) : only_for_others(*list_at, name);
+        bool const besides =
+            std::any_of(extra.begin(), extra.end(), [&](auto const& one) { return bare_name(one) == name; });
+        if (hidden && !besides) continue;
         wire::append_string(kept, pair->first);
         wire::append_string(kept, pair->second);
     }

@@ -64,10 +64,15 @@ wire::steps silent(std::span<prospect const> children) {
 
 std::vector<std::string_view> requested_macros(std::size_t at, std::span<prospect const> children) {
     std::vector<std::string_view> names;
-    for (auto const& one : children)
+    for (auto const& one : children) {
         if (one.agreed && one.agreed->macros.at(at))
             for (auto const& name : *one.agreed->macros.at(at))
                 names.emplace_back(name);
+        if (!one.extra) continue;
+        if (auto const extra = one.extra->find(static_cast<wire::macro_stage>(at)); extra != one.extra->end())
+            for (auto const& name : extra->second)
+                names.push_back(bare_name(name));
+    }
     return names;
 }
 

@@ -27,6 +27,7 @@ struct child_agreement {
     wire::steps steps; // as the child set them, plus what its version implies
     std::array<macro_names, wire::macro_stage_count> macros;
     wire::actions masked; // claimed without having been offered (chain P7)
+    stage_macros extra;   // what the administrator wants for it besides (chain P9)
 
     bool wants(stage at) const { return !steps.has_all(opt_out_of(at)) || opt_out_of(at).empty(); }
     bool answers(stage at) const {
@@ -51,6 +52,7 @@ struct prospect {
     bool can_refuse = false;                 // its fallback may refuse at any stage
     bool can_quarantine = false;             // its fallback may
     bool only_watches = false;               // in evaluation mode: what it says reaches nobody
+    stage_macros const* extra = nullptr;     // wanted for it in any case; null: none
 };
 
 struct mta_agreement {

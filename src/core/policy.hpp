@@ -3,10 +3,12 @@
 #pragma once
 
 #include "wire/endpoint.hpp"
+#include "wire/options.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,9 @@ enum class fallback { accept, reject, temp_fail, discard, shutdown, quarantine }
 // Whose native rules a chain follows (chain III).
 enum class mta_kind { automatic, postfix, sendmail, generic };
 
+// Names of macros by stage, with or without braces (chain P9).
+using stage_macros = std::map<wire::macro_stage, std::vector<std::string>>;
+
 struct child_policy {
     std::string name;
     wire::endpoint where;
@@ -34,6 +39,7 @@ struct child_policy {
     bool retry_next_message = true; // one reconnect at the next message after a failure (chain P51)
     bool exact_connect = false;     // connect and helo only after the earlier children (chain V.2)
     bool parallel_mail = false;     // the sender already before them (chain V.2)
+    stage_macros extra_macros;      // that the MTA is asked for on its behalf (chain P9)
     // For whoever makes the connections; a session decides nothing by them.
     std::size_t pool_size = 0; // connections kept ready, a worker thread (chain V.5)
     milliseconds pool_idle{60'000};

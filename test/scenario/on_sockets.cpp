@@ -6,6 +6,7 @@
 #include "support/socket_peer.hpp"
 #include "support/words.hpp"
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -27,6 +28,20 @@ using test::socket_peer;
 
 std::string seconds(core::milliseconds time) {
     return std::to_string(static_cast<double>(time.count()) / 1000.0);
+}
+
+std::string extra_macros(core::stage_macros const& by_stage) {
+    constexpr std::array words{"connect", "helo",           "envelope-from", "envelope-recipient",
+                               "data",    "end-of-message", "end-of-header"};
+    std::string text;
+    for (auto const& [at, names] : by_stage) {
+        text += text.empty() ? "" : ", ";
+        text += std::string("\"") + words.at(static_cast<std::size_t>(at)) + "\" => \"";
+        for (auto const& name : names)
+            text += name + " ";
+        text += "\"";
+    }
+    return "  milter.extra_macros = {" + text + "}\n";
 }
 
 // The cast as a configuration.
@@ -67,6 +82,7 @@ std::string configuration(test::cast const& of, std::string const& directory) {
                 (child.retry_next_message ? "true" : "false") + "\n";
         text += std::string("  milter.exact_connect = ") + (child.exact_connect ? "true" : "false") + "\n";
         text += std::string("  milter.parallel_mail = ") + (child.parallel_mail ? "true" : "false") + "\n";
+        text += extra_macros(child.extra_macros);
         text += "  milter.reading_timeout = " + seconds(child.reading_timeout) + "\n";
         text += "  milter.end_of_message_timeout = " + seconds(child.end_of_message_timeout) + "\nend\n";
     }

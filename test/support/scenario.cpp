@@ -1,5 +1,6 @@
 #include "support/scenario.hpp"
 
+#include "core/negotiation.hpp"
 #include "core/verdict.hpp"
 #include "support/words.hpp"
 
@@ -43,6 +44,8 @@ tl::expected<void, std::string> set_child(std::string_view word, core::child_pol
         child.end_of_message_timeout = read_duration(value);
     else if (key == "connection_timeout")
         child.connection_timeout = read_duration(value);
+    else if (key.starts_with("extra_macros")) // extra_macros3=i,{x}
+        child.extra_macros[static_cast<wire::macro_stage>(key.back() - '0')] = core::split_macro_names(value);
     else if (key == "actions" || key == "steps" || key.starts_with("macros") || key.starts_with("v"))
         answer.append(" ").append(word);
     else

@@ -47,7 +47,7 @@ void set_lists(macro_store& store, std::vector<child_agreement> const& children,
                mta_kind assumed = mta_kind::automatic, wire::actions offered = wire::all_actions) {
     std::vector<prospect> all;
     for (auto const& one : children)
-        all.push_back({&one});
+        all.push_back({.agreed = &one, .extra = &one.extra});
     store.set_lists(answer_to_mta({6, offered, wire::all_steps}, all, assumed), assumed);
 }
 
@@ -221,6 +221,33 @@ TEST(macros, that_the_mta_sends_by_itself_are_not_kept_from_a_child_without_a_li
     store(macros, 'C', sent);
     EXPECT_EQ(told(macros, stage::connect, without_lists()),
               packet('C', pairs{{"{site}", "s"}, {"j", "mx"}}));
+}
+
+TEST(macros, that_the_administrator_adds_reach_that_child_besides_its_own) { // chain P9
+    auto const at = wire::macro_stage::connect;
+    auto plain = without_lists();
+    auto lister = with_list(at, "{one}");
+    auto of_nothing = with_list(at, "");
+    for (auto* const child : {&plain, &lister, &of_nothing})
+        child->extra = {{at, {"{two}"}}};
+    macro_store macros;
+    set_lists(macros, {plain, lister, of_nothing, without_lists()});
+    store(macros, 'C', supplied);
+    EXPECT_EQ(told(macros, stage::connect, plain),
+              packet('C', pairs{{"j", "mx"}, {"{daemon_name}", "d"}, {"_", "c"}, {"{two}", "2"}}));
+    EXPECT_EQ(told(macros, stage::connect, lister), packet('C', pairs{{"{one}", "1"}, {"{two}", "2"}}));
+    EXPECT_EQ(told(macros, stage::connect, of_nothing), packet('C', pairs{{"{two}", "2"}}));
+    EXPECT_EQ(told(macros, stage::connect, without_lists()), // chain P10
+              packet('C', pairs{{"j", "mx"}, {"{daemon_name}", "d"}, {"_", "c"}}));
+}
+
+TEST(macros, that_the_administrator_adds_to_nothing_are_no_packet) { // chain P10
+    auto of_nothing = with_list(wire::macro_stage::connect, "");
+    of_nothing.extra = {{wire::macro_stage::connect, {}}, {wire::macro_stage::helo, {"{two}"}}};
+    macro_store macros;
+    set_lists(macros, {of_nothing});
+    store(macros, 'C', supplied);
+    EXPECT_THAT(told(macros, stage::connect, of_nothing), IsEmpty());
 }
 
 TEST(macros, of_an_mta_that_cannot_be_asked_are_kept_from_nobody_without_a_list) { // chain P10

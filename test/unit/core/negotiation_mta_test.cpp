@@ -269,6 +269,24 @@ TEST(answer_to_mta, asks_for_the_usual_macros_before_those_of_children) { // cha
                 ElementsAre(testing::Pair(3, ElementsAre("rcpt_mailer", "rcpt_host", "rcpt_addr", "x"))));
 }
 
+TEST(answer_to_mta, asks_for_what_the_administrator_adds) { // chain P9
+    stage_macros const extra{{wire::macro_stage::rcpt, {"{x}", "rcpt_addr"}},
+                             {wire::macro_stage::mail, {"i"}}};
+    child_agreement agrees;
+    agrees.version = 6;
+    for (auto const* const known : std::initializer_list<child_agreement const*>{&agrees, nullptr}) {
+        prospect const child{.agreed = known, .extra = &extra};
+        EXPECT_THAT(read_lists(answer_to_mta(offers[4].what, std::span(&child, 1), mta_kind::sendmail)),
+                    ElementsAre(testing::Pair(3, ElementsAre("rcpt_mailer", "rcpt_host", "rcpt_addr", "x"))));
+    }
+}
+
+TEST(answer_to_mta, asks_for_no_macros_of_children_that_only_watch) { // chain P9, P63
+    stage_macros const extra{{wire::macro_stage::rcpt, {"{x}"}}};
+    prospect const child{.only_watches = true, .extra = &extra};
+    EXPECT_EQ(answer_to_mta(offers[4].what, std::span(&child, 1), mta_kind::sendmail).macro_lists, "");
+}
+
 TEST(answer_to_mta, overrides_end_of_message_and_of_headers_together) { // chain P9, protocol 3.6
     auto const agreed = answer(offers[4].what, {{"", 6, 0x101, 0, {{6, "i"}}}}, mta_kind::sendmail);
     EXPECT_THAT(read_lists(agreed),
