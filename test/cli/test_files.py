@@ -107,13 +107,25 @@ class Load(ManagerTest):
         self.assertEqual(self.loaded(f'manager.custom_configuration_directory = "{self.folder}/custom"\n'
                                      'load_if_exist("x.conf")\n'), [] if root else ["theirs"])
 
-    def test_an_old_xml_file_is_refused_and_another_one_is_not_looked_at(self):
+    def test_a_custom_file_in_xml_is_read_after_the_main_file_and_another_one_is_not_looked_at(self):
+        self.define("a", "c/a.conf")
         self.write("not xml\n", "c/milter-manager.custom.conf")
-        self.assertEqual(self.loaded(""), [])
-        self.write("  <configuration/>\n", "c/milter-manager.custom.conf")
-        self.assertEqual(self.complaints(""), [
-            "c/milter-manager.custom.conf:1: a configuration in XML is not supported by this version yet; move its "
-            "settings to milter-manager.conf"])
+        self.assertEqual(self.loaded('load("a.conf")'), ["a"])
+        self.write("<configuration><milters><milter><name>a</name><enabled>false</enabled></milter>"
+                   "</milters></configuration>", "c/milter-manager.custom.conf")
+        self.assertEqual(self.loaded('load("a.conf")'), [])
+        self.assertEqual(self.shown()["a: milter.enabled"], ("false", "c/milter-manager.custom.conf:1"))
+        self.write("<configuration><manager><max-connectoins>3</max-connectoins></manager></configuration>",
+                   "c/milter-manager.custom.conf")
+        self.assertEqual(self.complaints(), [
+            "c/milter-manager.custom.conf:1: unknown setting manager.max_connectoins; the nearest known name is "
+            "manager.max_connections"])
+
+    def test_load_default_loads_the_file_of_the_platform_if_there_is_one(self):
+        self.define("a", "c/defaults/debian.conf")
+        self.assertEqual(self.loaded('package.platform = "debian"\nload_default\n'), ["a"])
+        for platform in ('"beos"', "nil"):
+            self.assertEqual(self.loaded(f"package.platform = {platform}\nload_default\n"), [])
 
     def test_the_shipped_configuration_is_right(self):
         shipped = pathlib.Path(__file__).resolve().parents[2] / "conf"

@@ -79,34 +79,9 @@ manager.n_workrs = 1
         self.assertRegex(lines[0], r'^milter-manager.conf: path milter-manager.conf doesn\'t exist in load path '
                                    r'\(\["c", ".*"\]\); --config-dir names the directory where it is$')
 
-    def test_what_this_version_does_not_have_yet_is_never_ignored(self):
-        for code, what in {
-            "s25r.add_whitelist(/x/)": "s25r", "trust.clear": "trust",
-            "remote_network.add_local_address('::1')": "remote_network", "stress.threshold_n_connections = 3": "stress",
-            "dnsbl.add_service('x')": "dnsbl", "define_policy('x') {|policy| policy.host = 'x' }": "define_policy",
-            "restrict_accounts_by_list('a', condition_name: 'x')": "restrict_accounts_by_list",
-            "restrict_accounts_generic({}) {|context, to| true }": "restrict_accounts_generic",
-            "manager.define_connection_checker('x') { true }": "manager.define_connection_checker",
-            "manager.use_netstat_connection_checker": "manager.use_netstat_connection_checker",
-            "manager.maintained { }": "manager.maintained", "manager.event_loop_created {|l| }":
-            "manager.event_loop_created", "manager.report_memory_statistics": "manager.report_memory_statistics",
-            "database.setup": "database.setup", "database.load_models('x')": "database.load_models",
-        }.items():
-            with self.subTest(code):
-                self.assertEqual(self.complaints(f"\n{code}\nmanager.n_workers = 2\n"),
-                                 [f"{MAIN}:2: {what} is not supported by this version yet; remove it"])
-
-    def test_conditions_are_not_supported_yet_and_named(self):
-        self.assertEqual(self.complaints("""\
-define_applicable_condition("C") {|condition| condition.define_connect_stopper { true } }
-define_milter("m") do |milter|
-  milter.connection_spec = "unix:/m"
-  milter.applicable_conditions = ["C"]
-  milter.add_applicable_condition("D")
-end
-"""), [f'{MAIN}:1: condition "C": define_applicable_condition is not supported by this version yet; remove it',
-       f'{MAIN}:5: define_milter("m"): milter.applicable_conditions names ["C","D"], and conditions are not supported '
-       "by this version yet; [] is allowed"])
+    def test_objects_of_built_in_conditions_need_their_files(self):
+        self.assertEqual(self.complaints("\ns25r.add_whitelist(/x/)\n")[0].split("' for")[0],
+                         f"{MAIN}:2: NameError: undefined local variable or method `s25r")
 
     def test_values_that_json_does_not_have_are_refused_where_they_matter(self):
         self.assertEqual(self.complaints("manager.pid_file = Object\nmanager.max_connections = 0.0 / 0\n"

@@ -4,9 +4,13 @@ module Milter
     class Complaints
       LIBRARY = File.expand_path("../..", __dir__) + "/"
 
-      # FILE:LINE of the configuration code that is calling us: the first line that is not of this library.
+      LOAD = File.expand_path("evaluation.rb", __dir__).freeze
+
+      # FILE:LINE of the configuration code that is calling us: the first line that is not of this library; nil when
+      # none is.
       def self.location
         caller_locations(2).each do |at|
+          return nil if at.absolute_path == LOAD
           next if at.absolute_path&.start_with?(LIBRARY) || at.path.start_with?("<internal:")
           return "#{at.path}:#{at.lineno}"
         end

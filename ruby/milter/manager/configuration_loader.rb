@@ -1,16 +1,33 @@
+require "milter/logger"
+require "milter/socket_address"
+require "milter/status"
+
+require "milter/manager/address_matcher"
+require "milter/manager/blocks"
+require "milter/manager/breaker"
 require "milter/manager/complaints"
+require "milter/manager/conditions"
+require "milter/manager/configuration"
+require "milter/manager/custom_file"
+require "milter/manager/database_section"
 require "milter/manager/detect"
-require "milter/manager/evaluation"
+require "milter/manager/dnsbl"
+require "milter/manager/hooks"
 require "milter/manager/load_path"
 require "milter/manager/milter_definition"
+require "milter/manager/policies"
+require "milter/manager/remote_network"
+require "milter/manager/restrict_accounts"
+require "milter/manager/s25r"
 require "milter/manager/sections"
+require "milter/manager/tables"
+require "milter/manager/terms"
+require "milter/manager/trust"
 
 module Milter
   module Manager
     # The top level of a configuration file: `self` there is the one object of this class that a load has.
     class ConfigurationLoader
-      extend Unsupported
-
       class Error < StandardError
       end
 
@@ -26,15 +43,8 @@ module Milter
       class RecursiveLoad < Error
       end
 
-      SECTIONS = {"package" => PackageSection, "security" => Section, "log" => Section, "manager" => ManagerSection,
-                  "controller" => Section, "database" => DatabaseSection}.freeze
-
-      SECTIONS.each_key do |name|
-        define_method(name) {@sections[name]}
-      end
-
-      unsupported "", :define_policy, :s25r, :remote_network, :stress, :trust, :dnsbl,
-                  :restrict_accounts_by_list, :restrict_accounts_generic
+      # For the objects of the language, not for configurations.
+      attr_reader :blocks, :conditions, :terms, :values
 
       # What became of each candidate of detection: a list of Detect::Decision.
       attr_reader :detection
@@ -42,15 +52,26 @@ module Milter
       def initialize(request)
         @complaints = Complaints.new
         @defaults = request["defaults"]
-        @sections = SECTIONS.to_h {|name, section| [name, section.new(@defaults.fetch(name), @complaints)]}
+        @blocks = Blocks.new
+        @hooks = Hooks.new(@blocks)
+        @conditions = Conditions.new(self)
+        @policies = Policies.new(self)
+        @values = Values.new(self)
+        @terms = Terms.new(self)
+        make_sections
+        @configuration = Configuration.new(self)
         @effective_user = request["effective_user"]
         @load_path = LoadPath.new(request["load_path"]) {user_directory}
         @milters = {}
-        @conditions = []
         @files = []
         @detection = []
         @loading = []
+        Logger.wanted = ->(level) {Logger.level_wanted?(log.read("level"), level)}
       end
+
+      undef_method :trust if method_defined?(:trust) # of old versions of Ruby; ours is defined in trust.conf
+
+      attr_reader :package, :security, :log, :manager, :controller, :database, :configuration
 
       def inspect
         "#<#{self.class}>"
@@ -58,22 +79,10 @@ module Milter
 
       # The paths that were loaded. Raises NonexistentPath when there is none.
       def load(path)
-        path = File.path(path)
-        full_paths = @load_path.resolve(path)
-        raise NonexistentPath.new(path, @load_path.directories) if full_paths.empty?
+        full_paths = find_files(path)
         again = full_paths & @loading
         raise RecursiveLoad, "#{again.first} is being loaded already" unless again.empty?
         full_paths.each {|full| load_file(full)}
-      end
-
-      # For the detectors of the files that it loads; has the sections.
-      def configuration
-        self
-      end
-
-      # Loads the first defaults/PLATFORM.conf that there is for package.platform.
-      def load_default
-        Detect::Platform.names(package.platform).any? {|name| load_if_exist("defaults/#{name}.conf")}
       end
 
       # False when there is no such file.
@@ -83,9 +92,28 @@ module Milter
         true
       end
 
+      # Loads the first defaults/PLATFORM.conf that there is for package.platform: finds the system's milters.
+      def load_default
+        Detect::Platform.names(package.platform).any? {|name| load_if_exist("defaults/#{name}.conf")}
+      end
+
+      # The files that `load` would load. missing: given back when there is none; without it that is an error.
+      def find_files(path, missing: :raise)
+        path = File.path(path)
+        found = @load_path.resolve(path)
+        return found unless found.empty?
+        missing == :raise ? raise(NonexistentPath.new(path, @load_path.directories)) : []
+      end
+
+      # A list in a file, for code: table("cidr:/etc/postfix/clients").find(address).
+      def table(name)
+        raise ArgumentError, "#{name.inspect} is no table; \"cidr:FILE\" is one" unless Tables.named?(name)
+        Tables.open(name, method(:find_files))
+      end
+
       def define_milter(name)
         name = name.to_s
-        milter = @milters[name]&.dup || MilterDefinition.new(name, @defaults.fetch("milter"))
+        milter = @milters[name]&.dup || MilterDefinition.new(name, @defaults.fetch("milter"), self)
         milter.defined_at = Complaints.location
         yield(milter)
         @milters.delete(name) # so that a redefined one becomes the last
@@ -100,8 +128,22 @@ module Milter
         @milters.keys
       end
 
-      def define_applicable_condition(name)
-        @conditions << {"name" => Recorder.text(name.to_s), "location" => Complaints.location}
+      def milter_definitions
+        @milters.values
+      end
+
+      def define_applicable_condition(name, &block)
+        raise ArgumentError, "define_applicable_condition needs a block" unless block
+        @conditions.define(name.to_s, &block)
+      end
+
+      def define_policy(name, &block)
+        raise ArgumentError, "define_policy needs a block" unless block
+        @policies.define(name.to_s, &block)
+      end
+
+      def complain(what, where = Complaints.location)
+        @complaints.add(where, what)
       end
 
       def load_main(name)
@@ -111,29 +153,53 @@ module Milter
                               "--config-dir names the directory where it is")
       end
 
-      # The file that a program of the older version wrote: XML, or nothing.
-      def check_custom(name)
+      # The file that other programs write: XML, or it is not looked at.
+      def load_custom(name)
         path = @load_path.first_file(name)
-        return unless path && File.foreach(path).first.to_s.lstrip.start_with?("<")
-        @complaints.add("#{path}:1", "a configuration in XML is not supported by this version yet; " \
-                                     "move its settings to milter-manager.conf")
+        return unless path && CustomFile.xml?(path)
+        @files << path
+        CustomFile.new(path, self, @defaults).load
+      end
+
+      def finish
+        @policies.apply
       end
 
       def snapshot
-        locations = {}
-        @sections.each do |section, recorder|
-          recorder.locations.each {|name, location| locations["#{section}.#{name}"] = location}
-        end
+        written = @conditions.written(@milters.values.flat_map(&:applicable_conditions))
+        indexes = written.each_with_index.to_h
+        hooks = @hooks.snapshot
         {"files" => @files,
-         **@sections.transform_values {|section| Recorder.plain(section.values)},
-         "conditions" => @conditions,
-         "milters" => @milters.values.map(&:snapshot),
+         **sections.transform_values {|section| Recorder.plain(section.values)},
+         "conditions" => written.map(&:snapshot),
+         "milters" => @milters.values.map {|one| one.snapshot(indexes)},
          "detection" => @detection.map(&:snapshot),
          "locations" => locations,
+         **(hooks ? {"hooks" => hooks} : {}),
          "complaints" => @complaints.all}
       end
 
       private
+
+      def make_sections
+        @package = PackageSection.new(@defaults.fetch("package"), @complaints)
+        @security = Section.new(@defaults.fetch("security"), @complaints)
+        @log = Section.new(@defaults.fetch("log"), @complaints)
+        @manager = ManagerSection.new(@defaults.fetch("manager"), @complaints, @hooks)
+        @controller = Section.new(@defaults.fetch("controller"), @complaints)
+        @database = DatabaseSection.new(@defaults.fetch("database"), @complaints, self)
+      end
+
+      def sections
+        {"package" => package, "security" => security, "log" => log, "manager" => manager,
+         "controller" => controller, "database" => database}
+      end
+
+      def locations
+        sections.each_with_object({}) do |(section, recorder), all|
+          recorder.locations.each {|name, location| all["#{section}.#{name}"] = location}
+        end
+      end
 
       # An exception ends this file only; the end of the time ends all.
       def load_file(full_path)

@@ -13,6 +13,9 @@ module Milter
       MAIN_FILE = "milter-manager.conf".freeze
       CUSTOM_FILE = "milter-manager.custom.conf".freeze
 
+      # The top level after the load: its blocks have the numbers that the snapshot names.
+      attr_reader :loader
+
       def initialize(request)
         @seconds = request["time_limit"]
         @loader = ConfigurationLoader.new(request)
@@ -22,12 +25,14 @@ module Milter
         begin
           Timeout.timeout(@seconds, DeadlinePassed, "the configuration was not evaluated within #{@seconds} s") do
             @loader.load_main(MAIN_FILE)
-            @loader.check_custom(CUSTOM_FILE)
+            @loader.load_custom(CUSTOM_FILE)
+            @loader.finish
+            @snapshot = @loader.snapshot
           end
         rescue DeadlinePassed
           nil # is among the complaints, with the line that was reached
         end
-        @loader.snapshot
+        @snapshot || @loader.snapshot
       end
     end
   end

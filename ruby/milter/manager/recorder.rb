@@ -1,4 +1,5 @@
 require "milter/manager/complaints"
+require "milter/status"
 
 module Milter
   module Manager
@@ -13,6 +14,7 @@ module Milter
         when Numeric then plain(value.to_f)
         when String then text(value)
         when Symbol then text(value.to_s)
+        when Status then value.nick
         when Array then value.map {|one| plain(one)}
         when Hash then value.to_h {|name, one| [text(name.to_s), plain(one)]}
         else opaque(value)
@@ -55,6 +57,11 @@ module Milter
 
       def read(name)
         @values.fetch(name) {@defaults[name]}
+      end
+
+      # Whether it is a setting's name, maybe with "=" or "?" behind it.
+      def known?(name)
+        readable?(name.sub(/[=?]\z/, ""))
       end
 
       private
