@@ -57,7 +57,9 @@ void session::advance_negotiation() {
 void session::advance_envelope() {
     if (!asked_) return;
     auto const result = asked_->advance();
-    if (result.at != outcome::state::open) conclude(result);
+    if (result.at == outcome::state::open) return;
+    conclude(result);
+    if (refused_late_) refuse_session_late();
 }
 
 void session::conclude(outcome const& result) {

@@ -85,6 +85,7 @@ private:
     void advance_envelope();
     void conclude(outcome const& result);
     void refuse_session(stage at, verdict said, child_index by);
+    void refuse_session_late();
     void settle_message(stage at, verdict said, child_index by);
     void answer_body();
     void advance_content();
@@ -105,10 +106,12 @@ private:
     bool negotiated_ = false;        // and been answered
     std::optional<envelope> asked_;  // the MTA waits for the answer to this
     std::optional<verdict> refused_; // the session is; every command gets this
-    bool end_pending_ = false;       // the MTA waits for the answer to its end of message
-    bool body_pending_ = false;      // the MTA waits for the answer to a piece of body
-    bool replaying_ = false;         // edits have gone, the body is on its way
-    std::uint64_t body_told_ = 0;    // of the final body, to the MTA
+    // Will be, when the command at hand has its answer.
+    std::optional<session_decided> refused_late_;
+    bool end_pending_ = false;    // the MTA waits for the answer to its end of message
+    bool body_pending_ = false;   // the MTA waits for the answer to a piece of body
+    bool replaying_ = false;      // edits have gone, the body is on its way
+    std::uint64_t body_told_ = 0; // of the final body, to the MTA
     struct held_packet {
         char code;
         std::string payload;

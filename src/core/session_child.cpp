@@ -197,6 +197,17 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
     if (!no_mail || !heard->terminal()) return;
     if (asked_) asked_->answered_late(i, *heard); // it was told of connect or helo only now
     shared_.children.quit(i);
+    if (at == stage::unknown || (refused_late_ && refused_late_->by < i)) return;
+    refused_late_ = session_decided{at, std::move(*heard), i};
+    if (!asked_) refuse_session_late();
+}
+
+// A child that was told of the client only now refuses it: as natively, that holds for the whole session
+// (chain P15, P51), not for one message.
+void session::refuse_session_late() {
+    if (shared_.mail) abort_message();
+    auto const late = *std::exchange(refused_late_, std::nullopt);
+    refuse_session(late.at, late.said, late.by);
 }
 
 void session::accepted(child_index i, stage at) {

@@ -272,6 +272,7 @@ void session::abandon_command() {
     if (end_pending_) shared_.when.out->add(disarm{{deadline::kind::end_of_message}});
     shared_.when.out->add(disarm{{deadline::kind::progress}});
     end_pending_ = body_pending_ = replaying_ = false;
+    if (refused_late_) refuse_session_late();
 }
 
 void session::abort_message() {

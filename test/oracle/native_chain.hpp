@@ -73,6 +73,8 @@ private:
     opinion ask(std::size_t i, mta_event const& what);
     void try_again(std::size_t i);
     told ask_all(mta_event const& what);
+    told ask_each(mta_event const& what);
+    void refuse_session(std::string reply);
     void accept(std::size_t i, char at);
     bool nobody_wants_more() const;
     told refuse(std::size_t by, mta_event const& what, opinion const& mine, bool late = false);

@@ -42,6 +42,25 @@ void chain::try_again(std::size_t i) {
 }
 
 told chain::ask_all(mta_event const& what) {
+    auto const said = ask_each(what);
+    for (auto const& one : children_) {
+        if (one.says_late.empty()) continue;
+        refuse_session(std::string(one.says_late)); // it refuses the client, if late (chain P15, P51)
+        break;
+    }
+    return said;
+}
+
+void chain::refuse_session(std::string reply) {
+    abort_message();
+    for (std::size_t i = 0; i < children_.size(); ++i) {
+        quit(i);
+        children_[i].says_late.clear();
+    }
+    refused_ = std::move(reply);
+}
+
+told chain::ask_each(mta_event const& what) {
     char const at = what.code;
     if (at == 'C') connect_ = what;
     if (at == 'H') helo_ = what;
@@ -53,8 +72,7 @@ told chain::ask_all(mta_event const& what) {
     if (at == 'T') data_told_ = true;
     for (std::size_t i = 0; i < children_.size(); ++i) {
         auto& one = children_[i];
-        if (auto const late = std::exchange(one.says_late, {}); !late.empty() && at == 'M')
-            return refuse(i, what, {late}, true);
+        if (!one.says_late.empty()) return refuse(i, what, {one.says_late}, true);
         if (one.left || (one.done && !one.failed)) continue;
         auto mine = ask(i, what);
         if (mine.reply == "d" && among(at, "CHU")) mine.reply = "c"; // chain P15, P22

@@ -2,10 +2,9 @@
 // not what stands in the file, or an invariant is broken; then again with each step of each child failed in
 // turn, when only the invariants count. --rewrite puts what came into the files, to be read before it is
 // believed.
-#include "support/memory_stage.hpp"
+#include "support/failed_run.hpp"
 #include "support/words.hpp"
 
-#include <array>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -60,62 +59,31 @@ int run(std::string const& path, bool rewrite) {
     return wrong;
 }
 
-bool is_child_step(memory_stage const& stage, std::string_view step) {
-    return stage.with().index_of(test::take_word(step)) < stage.with().rules.children.size();
-}
+struct tally {
+    std::size_t runs = 0;
+    std::size_t gone_on = 0; // with the further message
+};
 
-// The steps of a file with the n-th step of a child failed; `there` says whether there is such a step.
-int run_failed(std::string const& path, std::vector<test::block> const& blocks, std::size_t nth,
-               memory_stage::fault fault, bool& there) {
-    memory_stage stage;
-    std::size_t seen = 0;
-    std::size_t lost = ~std::size_t{0};
-    std::string at;
-    there = false;
-    for (auto const& block : blocks) {
-        for (auto const& step : block.steps) {
-            std::string_view rest = step;
-            auto const who = stage.with().index_of(test::take_word(rest));
-            if (is_child_step(stage, step)) {
-                if (who == lost) continue;
-                if (seen++ == nth) {
-                    there = true;
-                    lost = who;
-                    at = step;
-                    stage.inject(static_cast<core::child_index>(who), fault);
-                    continue;
-                }
-            }
-            // A real MTA waits for its answer, and a child has its time.
-            if (step.starts_with("mta ") && stage.begun())
-                while (stage.unanswered() > 0 && !stage.finished() && !stage.run_out().empty()) {
-                }
-            static_cast<void>(stage.perform(step));
-        }
-    }
-    stage.run_out();
-    int wrong = 0;
-    auto const complain = [&](std::string const& what) {
-        ++wrong;
-        std::printf("%s: with step \"%s\" failed (fault %d): %s\n", path.c_str(), at.c_str(),
-                    static_cast<int>(fault), what.c_str());
-    };
-    for (auto const& broken : stage.broken())
-        complain("invariant: " + broken);
-    if (there && stage.begun() && !stage.finished() && stage.unanswered() > 0)
-        complain("a command of the MTA was never answered");
-    return wrong;
-}
-
-int run_with_failures(std::string const& path, std::size_t& runs) {
-    using fault = memory_stage::fault;
+// Each step of a child in turn, in every way of failing.
+int run_with_failures(std::string const& path, tally& count) {
     auto const blocks = test::read_blocks(read_file(path));
+    auto const cast = test::read_cast(blocks);
+    if (!cast) return std::printf("%s: %s\n", path.c_str(), cast.error().c_str()), 1;
+    auto const steps = test::single_steps(blocks, *cast);
     int wrong = 0;
     bool there = true;
     for (std::size_t nth = 0; there; ++nth)
-        for (auto const how : {fault::closes, fault::cut, fault::garbage, fault::silence}) {
-            wrong += run_failed(path, blocks, nth, how, there);
-            runs += there ? 1 : 0;
+        for (auto const how : memory_stage::all_faults) {
+            test::failed_run run(*cast, steps);
+            there = run.play(nth, how);
+            if (!there) continue;
+            ++count.runs;
+            if (run.goes_on()) ++count.gone_on;
+            for (auto const& what : run.wrong()) {
+                ++wrong;
+                std::printf("%s: with \"%s\" (step %zu of a child) failed by %s: %s\n", path.c_str(),
+                            run.failed_step().c_str(), nth, test::name_of(how).c_str(), what.c_str());
+            }
         }
     return wrong;
 }
@@ -127,11 +95,12 @@ int main(int argc, char** argv) {
     bool const rewrite = !paths.empty() && paths.front() == "--rewrite";
     if (rewrite) paths.erase(paths.begin());
     int wrong = 0;
-    std::size_t failed_runs = 0;
+    tally failed;
     for (auto const& path : paths) {
         wrong += run(path, rewrite);
-        wrong += run_with_failures(path, failed_runs);
+        wrong += run_with_failures(path, failed);
     }
-    std::printf("%zu scenarios, %zu runs with a failed step, %d wrong\n", paths.size(), failed_runs, wrong);
-    return wrong == 0 && !paths.empty() && failed_runs > 0 ? 0 : 1;
+    std::printf("%zu scenarios, %zu runs with a failed step, %zu of them with a further message, %d wrong\n",
+                paths.size(), failed.runs, failed.gone_on, wrong);
+    return wrong == 0 && !paths.empty() && failed.gone_on > 0 ? 0 : 1;
 }

@@ -24,6 +24,12 @@ public:
     std::vector<std::string> const& broken() const { return broken_; }
     // Commands of the MTA that still wait for their reply.
     std::size_t unanswered();
+    bool is_connecting(core::child_index i) const { return !children_[i].closed && !children_[i].connected; }
+    bool is_connected(core::child_index i) const { return !children_[i].closed && children_[i].connected; }
+    // The letter of the command that the child has to answer next; 0 when there is none.
+    char owed_by(core::child_index i) const {
+        return children_[i].owes.empty() ? '\0' : children_[i].owes.front();
+    }
 
 private:
     struct child {

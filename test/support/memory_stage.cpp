@@ -13,6 +13,12 @@ using problem = tl::unexpected<std::string>;
 
 } // namespace
 
+std::string name_of(memory_stage::fault how) {
+    constexpr std::array<std::string_view, memory_stage::all_faults.size()> names{"close", "cut", "reset",
+                                                                                  "garbage", "silence"};
+    return std::string(names[static_cast<std::size_t>(how)]);
+}
+
 tl::expected<std::vector<std::string>, std::string> memory_stage::perform(std::string_view step) {
     out_.clear();
     auto const whole = step;
@@ -23,7 +29,7 @@ tl::expected<std::vector<std::string>, std::string> memory_stage::perform(std::s
     else if (who == "policy")
         done = read_policy(step, cast_);
     else if (who == "start")
-        done = start(step.empty() ? "offer v6 actions=all steps=all" : step);
+        done = start(step.empty() ? default_offer : step);
     else if (!session_ && !(who == "mta" && step == "connects"))
         return problem("the session has not begun: " + std::string(whole));
     else if (who == "pass")
@@ -45,8 +51,7 @@ tl::expected<void, std::string> memory_stage::start(std::string_view offer) {
     if (auto done = mta_does(offer); !done) return done;
     for (core::child_index i = 0; i < cast_.rules.children.size(); ++i) {
         if (auto done = child_does(i, "connects"); !done) return done;
-        auto const answer = cast_.answers[i] == "agree" ? "agree v6 actions=all" : cast_.answers[i];
-        if (auto done = child_does(i, answer); !done) return done;
+        if (auto done = child_does(i, agreement_of(cast_, i)); !done) return done;
     }
     std::erase_if(out_, [](std::string const& line) { return !line.starts_with("mta <- agree"); });
     return {};
@@ -56,6 +61,7 @@ tl::expected<void, std::string> memory_stage::mta_does(std::string_view what) {
     if (what == "connects") {
         session_ = std::make_unique<core::session>(cast_.rules);
         watch_ = std::make_unique<invariants>(cast_.rules.children.size());
+        safety_ = std::make_unique<safety>(cast_.rules);
         happen(core::mta_connected{});
     } else if (what == "closes") {
         happen(core::mta_lost{"closed"});
@@ -63,6 +69,7 @@ tl::expected<void, std::string> memory_stage::mta_does(std::string_view what) {
         std::string bytes;
         if (auto written = write_command(what, bytes); !written) return written;
         for_each_frame(bytes, [&](wire::frame const& packet) { happen(core::from_mta{packet}); });
+        client_told_ = client_told_ || what.starts_with("connect ");
     }
     return {};
 }
@@ -91,14 +98,21 @@ tl::expected<void, std::string> memory_stage::child_does(core::child_index i, st
 
 std::vector<std::string> memory_stage::inject(core::child_index child, fault what) {
     out_.clear();
+    auto const lost = [&](core::failure why) {
+        happen(core::child_lost{child, is_connecting(child) ? core::failure::no_connection : why, ""});
+    };
     switch (what) {
     case fault::closes:
-        happen(core::child_lost{child, core::failure::closed, ""});
+        lost(core::failure::closed);
         break;
     case fault::cut:
-        happen(core::child_lost{child, core::failure::cut, ""});
+        lost(core::failure::cut);
+        break;
+    case fault::resets:
+        lost(core::failure::reset);
         break;
     case fault::garbage:
+        if (is_connecting(child)) return inject(child, fault::closes);
         happen(core::from_child{child, {'Z', "?"}});
         break;
     case fault::silence:
@@ -113,9 +127,11 @@ void memory_stage::happen(core::event const& what) {
         auto const next = later_.front();
         later_.pop_front();
         watch_->happened(next);
+        safety_->happened(next);
         session_->handle(next, now_, todo_);
         for (auto const& one : todo_.todo()) {
             watch_->asked(one, todo_);
+            safety_->asked(one, todo_);
             perform(one);
         }
         todo_.clear();
@@ -212,8 +228,23 @@ std::vector<std::string> memory_stage::run_out() {
     return out_;
 }
 
+bool memory_stage::ring(std::vector<std::string>& came) {
+    out_.clear();
+    constexpr core::microseconds for_ever{std::chrono::hours(24 * 365)};
+    bool const rang = next_alarm(for_ever);
+    came = out_;
+    return rang;
+}
+
 std::vector<std::string> memory_stage::broken() const {
-    return watch_ ? watch_->broken() : std::vector<std::string>();
+    if (!watch_) return {};
+    auto all = watch_->broken();
+    all.insert(all.end(), safety_->broken().begin(), safety_->broken().end());
+    // The message's, and what each child makes of it (chain P45, P66).
+    if (bodies_.size() > 1 + cast_.rules.children.size())
+        all.emplace_back("more bodies are kept than there can be");
+    if (finished() && !bodies_.empty()) all.emplace_back("a body is kept beyond the session");
+    return all;
 }
 
 } // namespace milter::test

@@ -4,8 +4,10 @@
 
 #include "core/session.hpp"
 #include "support/invariants.hpp"
+#include "support/safety.hpp"
 #include "support/scenario.hpp"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -19,9 +21,14 @@ public:
     // One step of a scenario; what came of it, a line each. The error says what is wrong with the line.
     tl::expected<std::vector<std::string>, std::string> perform(std::string_view step);
 
-    // Puts a failure in the place of what a child would do: closes, garbage, silence (until its deadline
-    // passes).
-    enum class fault { closes, cut, garbage, silence };
+    // Instead of the lines `children` and `policy`.
+    void use(cast with) { cast_ = std::move(with); }
+
+    // Puts a failure in the place of what a child would do. A child that is being connected can only refuse,
+    // or be silent, until its deadline passes.
+    enum class fault { closes, cut, resets, garbage, silence };
+    static constexpr std::array all_faults{fault::closes, fault::cut, fault::resets, fault::garbage,
+                                           fault::silence};
     std::vector<std::string> inject(core::child_index child, fault what);
 
     std::vector<std::string> broken() const;
@@ -30,6 +37,14 @@ public:
     std::size_t unanswered() const { return watch_ ? watch_->unanswered() : 0; }
     // Lets time pass until nothing is due any more, or the session has finished.
     std::vector<std::string> run_out();
+    // Lets time pass until something was due; false when nothing is.
+    bool ring(std::vector<std::string>& came);
+    // How it is between the session and a child.
+    bool is_connecting(core::child_index i) const { return watch_ && watch_->is_connecting(i); }
+    bool is_connected(core::child_index i) const { return watch_ && watch_->is_connected(i); }
+    bool is_connected_to_client() const { return client_told_; }
+    // The letter of the command that it has to answer next; 0 when there is none.
+    char owed_by(core::child_index i) const { return watch_ ? watch_->owed_by(i) : '\0'; }
     cast const& with() const { return cast_; }
 
 private:
@@ -54,12 +69,16 @@ private:
     cast cast_;
     std::unique_ptr<core::session> session_;
     std::unique_ptr<invariants> watch_;
+    std::unique_ptr<safety> safety_;
     core::actions todo_;
     std::deque<core::event> later_;
     std::vector<alarm> alarms_;
     std::map<core::body_id, std::string> bodies_;
     core::microseconds now_{0};
+    bool client_told_ = false; // the MTA has told of its client
     std::vector<std::string> out_;
 };
+
+std::string name_of(memory_stage::fault how);
 
 } // namespace milter::test

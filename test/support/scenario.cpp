@@ -166,6 +166,45 @@ tl::expected<void, std::string> read_policy(std::string_view line, cast& into) {
     return {};
 }
 
+tl::expected<cast, std::string> read_cast(std::vector<block> const& blocks) {
+    cast result;
+    for (auto const& one : blocks)
+        for (std::string_view step : one.steps) {
+            auto const who = take_word(step);
+            tl::expected<void, std::string> read;
+            if (who == "children") read = read_children(step, result);
+            if (who == "policy") read = read_policy(step, result);
+            if (!read) return problem(read.error());
+        }
+    return result;
+}
+
+std::vector<std::string> single_steps(std::vector<block> const& blocks, cast const& with) {
+    std::vector<std::string> all;
+    auto const start = [&](std::string_view offer) {
+        all.emplace_back("mta connects");
+        all.emplace_back("mta ").append(offer.empty() ? default_offer : offer);
+        for (std::size_t i = 0; i < with.rules.children.size(); ++i) {
+            all.push_back(with.rules.children[i].name + " connects");
+            all.push_back(with.rules.children[i].name + " " + agreement_of(with, i));
+        }
+    };
+    for (auto const& one : blocks)
+        for (std::string_view rest : one.steps) {
+            auto const step = std::string(rest);
+            auto const who = take_word(rest);
+            if (who == "start")
+                start(rest);
+            else if (who != "children" && who != "policy")
+                all.push_back(step);
+        }
+    return all;
+}
+
+std::string agreement_of(cast const& with, std::size_t child) {
+    return with.answers[child] == "agree" ? "agree v6 actions=all" : with.answers[child];
+}
+
 core::milliseconds read_duration(std::string_view text) {
     std::int64_t value = 0;
     auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -14,6 +14,9 @@
 
 namespace milter::test {
 
+// What `start` without a word offers.
+inline constexpr std::string_view default_offer = "offer v6 actions=all steps=all";
+
 struct block {
     std::size_t line = 0;            // of its first step, from 1
     std::vector<std::string> before; // comment and blank lines in front of it
@@ -35,6 +38,12 @@ struct cast {
 tl::expected<void, std::string> read_children(std::string_view line, cast& into);
 // policy mta=postfix negotiation_timeout=1s ...
 tl::expected<void, std::string> read_policy(std::string_view line, cast& into);
+// What all those lines of a scenario say.
+tl::expected<cast, std::string> read_cast(std::vector<block> const& blocks);
+// All its other steps, with `start` as what it stands for.
+std::vector<std::string> single_steps(std::vector<block> const& blocks, cast const& with);
+// What a child says to an offer, in words.
+std::string agreement_of(cast const& with, std::size_t child);
 // "250ms", "1s".
 core::milliseconds read_duration(std::string_view text);
 
