@@ -267,9 +267,13 @@ void session::abandon_command() {
         for (child_index i = 0; i < shared_.children.size(); ++i)
             if (asked_->waits_for(i)) shared_.children.overtake(i);
         shared_.when.out->add(disarm{{deadline::kind::command}});
+        shared_.children.macros.used(asked_->at());
         asked_.reset();
     }
-    if (end_pending_) shared_.when.out->add(disarm{{deadline::kind::end_of_message}});
+    if (end_pending_) {
+        shared_.when.out->add(disarm{{deadline::kind::end_of_message}});
+        shared_.children.macros.used(stage::end_of_message);
+    }
     shared_.when.out->add(disarm{{deadline::kind::progress}});
     end_pending_ = body_pending_ = replaying_ = false;
     if (refused_late_) refuse_session_late();
