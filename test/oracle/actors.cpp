@@ -154,7 +154,8 @@ answer child_actor::hears(packet const& said) {
     answer mine;
     if (said.code == 'E') mine.replies = edits(luck);
     if (random.percent(4)) mine.replies.push_back({'p', ""});
-    if (plan_->early_quarantine && among(said.code, "MRTULNB") && random.percent(15))
+    bool const may_quarantine = among(said.code, plan_->fails ? "MRTULNB" : "MRTLNB"); // at U it may be fatal
+    if (plan_->early_quarantine && may_quarantine && random.percent(15))
         mine.replies.push_back(packet_of(wire::quarantine{"early, at " + std::string(1, said.code)}));
     bool const early = among(said.code, "CH") && random.percent(60); // else few sessions had a message
     auto const calm = said.code == 'R' ? plan_->calm_at_rcpt : plan_->calm;
@@ -243,6 +244,11 @@ mta_event const* mta_actor::next() {
     }
     hangs_up_ = true;
     return next();
+}
+
+bool mta_actor::may_overtake() const {
+    if (!waits_ || next_ >= case_->events.size() || !case_->events[next_].overtakes) return false;
+    return among(last_, next_code() == 'A' ? "MRTE" : "CHMRTUE");
 }
 
 void mta_actor::heard(packet const& reply) {

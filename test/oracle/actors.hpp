@@ -53,6 +53,11 @@ public:
     // Whether it waits for an answer to what it said last, and the answer.
     bool waits() const { return waits_; }
     void heard(packet const& reply);
+    // Whether it may go on without the answer; and that it does.
+    bool may_overtake() const;
+    void overtake() { waits_ = false; }
+    // The letter of what stands next in its list.
+    char next_code() const { return next_ < case_->events.size() ? case_->events[next_].code : 'Q'; }
     // The content at hand will not be ended: what is said to it counts for nothing.
     bool abandons() const { return abandons_; }
     // The body of the message at hand as the MTA has it, with what it need not send.
@@ -86,7 +91,7 @@ private:
     bool abandons_ = false;
     std::size_t recipients_ = 0;
     bool counts_ = true; // what it said last, as a recipient
-    mta_event quit_{'Q', "", {}, false};
+    mta_event quit_{'Q', "", {}, false, false};
 };
 
 } // namespace milter::oracle

@@ -6,6 +6,7 @@
 #include "oracle/macro_rules.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,15 @@ struct expected {
         // Content that was fed before an earlier child refused (V.3), or that the MTA did not end: any number
         // of `packets`, and an abort.
         fed_in_vain,
+        // Envelope commands and content up to where the MTA overtook its own command (chain P49), or the
+        // sender that was asked in parallel behind a child that refused it (V.2): the first few of `packets`,
+        // macros never without their command, and an abort.
+        cut_short,
     };
     enum class abort { never, maybe, if_told };
     expected::kind what = expected::kind::packet;
     std::vector<std::string> packets;
-    // fed_in_vain: abort behind it
+    // fed_in_vain, cut_short: abort behind it
     expected::abort aborted = abort::if_told;
     bool told = false;     // it was in the message already: abort is due even without a packet
     bool finishes = false; // it has the last word itself behind the last packet: then abort may be missing
@@ -54,6 +59,7 @@ struct manager_run {
     std::vector<std::string> mta;
     std::vector<std::vector<std::string>> traces;
     agreement agreed;                // with the MTA
+    std::set<std::size_t> overtaken; // the MTA's events whose answer it did not wait for
     std::vector<std::string> broken; // what must never be, whatever the interpreter says
     std::vector<std::string> steps;  // as a scenario, when asked for
 };

@@ -1,6 +1,7 @@
 #include "oracle/macro_rules.hpp"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 
 namespace milter::oracle {
@@ -11,29 +12,38 @@ bool contains(names const& list, std::string_view name) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-std::string bare(std::string name) {
-    std::erase_if(name, [](char c) { return c == '{' || c == '}'; });
-    return name;
+std::string_view bare(std::string_view name) {
+    return name.starts_with('{') ? name.substr(1, name.size() - 2) : name;
 }
 
 // protocol 5.4
-names usual(mta_kind mta, std::uint32_t stage) {
-    constexpr char const* sendmail[] = {"j _ daemon_name if_name if_addr",
-                                        "tls_version cipher cipher_bits cert_subject cert_issuer",
-                                        "i auth_type auth_authen auth_ssf auth_author mail_mailer mail_host "
-                                        "mail_addr",
-                                        "rcpt_mailer rcpt_host rcpt_addr",
-                                        "",
-                                        "msg_id",
-                                        ""};
-    constexpr char const* postfix[] = {"j daemon_name daemon_addr v _",
-                                       "tls_version cipher cipher_bits cert_subject cert_issuer",
-                                       "i auth_type auth_authen auth_author mail_addr mail_host mail_mailer",
-                                       "i rcpt_addr rcpt_host rcpt_mailer",
-                                       "i",
-                                       "i",
-                                       "i"};
-    return names_on_wire(mta == mta_kind::sendmail ? sendmail[stage] : postfix[stage]);
+std::array<names, 7> usual_names(bool sendmail) {
+    constexpr char const* of_sendmail[] = {
+        "j _ daemon_name if_name if_addr",
+        "tls_version cipher cipher_bits cert_subject cert_issuer",
+        "i auth_type auth_authen auth_ssf auth_author mail_mailer mail_host "
+        "mail_addr",
+        "rcpt_mailer rcpt_host rcpt_addr",
+        "",
+        "msg_id",
+        ""};
+    constexpr char const* of_postfix[] = {
+        "j daemon_name daemon_addr v _",
+        "tls_version cipher cipher_bits cert_subject cert_issuer",
+        "i auth_type auth_authen auth_author mail_addr mail_host mail_mailer",
+        "i rcpt_addr rcpt_host rcpt_mailer",
+        "i",
+        "i",
+        "i"};
+    std::array<names, 7> all;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        all[i] = names_on_wire(sendmail ? of_sendmail[i] : of_postfix[i]);
+    return all;
+}
+names const& usual(mta_kind mta, std::uint32_t stage) {
+    static auto const sendmail = usual_names(true);
+    static auto const postfix = usual_names(false);
+    return (mta == mta_kind::sendmail ? sendmail : postfix).at(stage);
 }
 
 // What the administrator of the MTA has it send.
@@ -54,13 +64,20 @@ names assumed(session_case const& mta, std::uint32_t stage) {
     return list;
 }
 
-using pairs = std::vector<std::pair<std::string, std::string>>; // names as on the wire
+using pairs = std::vector<std::pair<std::string_view, std::string_view>>; // names as on the wire
 
 pairs pairs_of(mta_event const& what) {
     pairs all;
-    std::istringstream in(what.macros.value_or(""));
-    for (std::string name, value; std::getline(in, name, '\0') && std::getline(in, value, '\0');)
-        all.emplace_back(name, value);
+    std::string_view left = what.macros ? std::string_view(*what.macros) : std::string_view();
+    auto const next = [&] {
+        auto const text = left.substr(0, left.find('\0'));
+        left.remove_prefix(text.size() + 1);
+        return text;
+    };
+    while (!left.empty()) {
+        auto const name = next();
+        all.emplace_back(name, next());
+    }
     return all;
 }
 
@@ -68,7 +85,8 @@ std::string packed(char code, pairs const& all, names const& order, names const&
     std::string bytes(1, code);
     for (auto const& name : order)
         for (auto const& [written, value] : all)
-            if (bare(written) == name && contains(only, name)) bytes += written + '\0' + value + '\0';
+            if (bare(written) == name && contains(only, name))
+                bytes.append(written).append(1, '\0').append(value).append(1, '\0');
     return bytes;
 }
 
@@ -85,7 +103,7 @@ names names_on_wire(std::string_view text) {
     names list;
     std::istringstream in{std::string(text)};
     for (std::string name; in >> name;)
-        list.push_back(bare(name));
+        list.emplace_back(bare(name));
     return list;
 }
 
@@ -104,7 +122,7 @@ std::optional<std::string> macros_sent(session_case const& by, mta_event const& 
         auto const all = pairs_of(what);
         names everything;
         for (auto const& one : all)
-            everything.push_back(bare(one.first));
+            everything.emplace_back(bare(one.first));
         return packed(what.code, all, everything, everything);
     }
     auto const override = asked.find(*stage);
@@ -134,12 +152,6 @@ std::optional<std::string> macros_given(session_case const& by, child_plan const
     for (auto const& name : wanted)
         if (!contains(order, name)) order.push_back(name);
     return packed(what.code, pairs_of(what), order, wanted);
-}
-
-std::string value_of(mta_event const& what, std::string_view name) {
-    for (auto const& [written, value] : pairs_of(what))
-        if (bare(written) == name) return value;
-    return "";
 }
 
 } // namespace milter::oracle

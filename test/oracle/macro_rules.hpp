@@ -31,7 +31,4 @@ std::optional<std::string> macros_sent(session_case const& by, mta_event const& 
 std::optional<std::string> macros_given(session_case const& by, child_plan const& to, mta_event const& what,
                                         macro_lists const& asked);
 
-// The value of a macro (bare name) that the MTA has at this event; "" when it has none.
-std::string value_of(mta_event const& what, std::string_view name);
-
 } // namespace milter::oracle

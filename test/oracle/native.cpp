@@ -39,14 +39,19 @@ chain::chain(session_case const& of, agreement agreed)
         open(i);
 }
 
+// Whatever the command is, it ends what was before it.
+void chain::prepare(mta_event const& what) {
+    if (!among(what.code, "LNBE") && in_content_) leave_content(what.code);
+    if (refused_.empty() && among(what.code, "HM")) abort_message(); // chain P24
+}
+
 std::optional<told> chain::take(mta_event const& what) {
     char const code = what.code;
-    if (!among(code, "LNBE") && in_content_) leave_content(code);
+    prepare(what);
     if (among(code, "QZ")) return leave(code == 'Z'), std::nullopt;
     if (code == 'K') return begin_again(), std::nullopt;
     if (code == 'A') return abort_message(), std::nullopt;
     if (!refused_.empty()) return told{refused_, false, true};
-    if (code == 'H' || code == 'M') abort_message(); // chain P24
     if (among(code, "LNBE")) return content(what);
     if (!decided_.empty() && code != 'U') return told{decided_, false, true}; // chain P18, P19
     return ask_all(what);
@@ -55,6 +60,33 @@ std::optional<told> chain::take(mta_event const& what) {
 void chain::take_macros(mta_event const& what) { // chain P21a
     for (std::size_t i = 0; i < children_.size(); ++i)
         if (children_[i].here() && !children_[i].done) tell_macros(i, what);
+}
+
+// Each child has got as much of what it natively gets as there was time for (chain P49).
+void chain::take_overtaken(mta_event const& what, char next) {
+    prepare(what);
+    chain to_its_end = *this;
+    to_its_end.last_words_.clear();
+    to_its_end.take(what);
+    for (std::size_t i = 0; i < children_.size(); ++i) {
+        auto& one = children_[i];
+        if (!one.here() || one.done) continue;
+        expected more{expected::kind::cut_short, {}, expected::abort::if_told, one.told, what.code == 'E'};
+        if (next == 'Q') more.aborted = expected::abort::never; // chain P46
+        more.finishes |= to_its_end.last_words_.contains(i);
+        auto const& longer = to_its_end.result_.traces[i];
+        for (auto at = result_.traces[i].size(); at < longer.size(); ++at) {
+            auto const& piece = longer[at];
+            bool const ends =
+                piece.packets.size() == 1 && (piece.packets[0] == "A" || piece.packets[0] == "Q");
+            if (ends) break; // what the end of it would have brought
+            more.packets.insert(more.packets.end(), piece.packets.begin(), piece.packets.end());
+            more.finishes |= piece.finishes;
+        }
+        result_.traces[i].push_back(std::move(more));
+        one.told = one.after_data = false;
+    }
+    abort_message();
 }
 
 void chain::note(std::size_t i, packet const& sent) {
@@ -86,7 +118,7 @@ void chain::abort(std::size_t i) {
     auto& one = children_[i];
     if (one.here() && one.told && !one.done) tell(i, {'A', ""});
     one.told = one.done = false;
-    one.early.clear();
+    one.edits.clear();
 }
 void chain::abort_message() {
     for (std::size_t i = 0; i < children_.size(); ++i)
@@ -121,7 +153,7 @@ chain::opinion chain::hear(child& one, char at, answer const& said) {
             continue;
         }
         if (reply.code == 'q' && mail_open_) { // chain P42: kept until the end
-            one.early.push_back(reply);
+            one.edits.push_back(reply);
             continue;
         }
         if (!among(reply.code, "cartdys4")) return one.failed = mine.lost = true, mine; // chain P25, P42
@@ -144,7 +176,8 @@ chain::opinion chain::fallback_of(child const& one, char at) const {
     return mine;
 }
 
-native_run run_natively(session_case const& with_all, agreement const& agreed) {
+native_run run_natively(session_case const& with_all, agreement const& agreed,
+                        std::set<std::size_t> const& overtaken) {
     auto of = with_all;
     std::erase_if(of.children, [](child_plan const& one) { return one.evaluated; });
     chain natively(of, agreed);
@@ -153,6 +186,11 @@ native_run run_natively(session_case const& with_all, agreement const& agreed) {
     while (auto const* const said = mta.next()) {
         if (mta.only_macros()) {
             natively.take_macros(*said);
+            continue;
+        }
+        if (overtaken.contains(static_cast<std::size_t>(said - of.events.data()))) {
+            natively.take_overtaken(*said, mta.next_code());
+            mta.overtake();
             continue;
         }
         auto const reply = natively.take(*said);

@@ -8,6 +8,8 @@
 namespace milter::oracle {
 
 // agreed: what the MTA was asked to leave out or not to wait for.
-native_run run_natively(session_case const& of, agreement const& agreed);
+// overtaken: the events whose answer the MTA did not wait for.
+native_run run_natively(session_case const& of, agreement const& agreed,
+                        std::set<std::size_t> const& overtaken);
 
 } // namespace milter::oracle

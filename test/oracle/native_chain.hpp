@@ -8,6 +8,7 @@
 #include "oracle/mail_model.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ public:
     std::optional<told> take(mta_event const& what);
     // The MTA says the macros of a command and not the command.
     void take_macros(mta_event const& what);
+    // The MTA does not wait for what it is told, but goes on with `next`.
+    void take_overtaken(mta_event const& what, char next);
     native_run& result() { return result_; }
 
 private:
@@ -45,7 +48,7 @@ private:
         bool done = false;              // with it
         bool after_data = false;        // it was told that last, perhaps in an earlier message (protocol 6.2)
         std::string says_late = {};     // to connect or helo, told again at this message
-        std::vector<packet> early = {}; // quarantines before the end of the message (chain P42)
+        std::vector<packet> edits = {}; // of this message, so far: quarantines may come early (chain P42)
         bool here() const { return !left && !failed; }
         bool wants(char code) const { return opt_out_bit(code) == 0 || (steps & opt_out_bit(code)) == 0; }
         bool may(std::uint32_t action, offer const& by_mta) const {
@@ -65,6 +68,7 @@ private:
     void abort_message();
     void leave(bool without_a_word);
     void begin_again();
+    void prepare(mta_event const& what);
     opinion hear(child& one, char at, answer const& said);
     opinion fallback_of(child const& one, char at) const;
 
@@ -110,6 +114,7 @@ private:
     bool data_told_ = false;
     bool in_content_ = false;
     bool headers_over_ = false;
+    std::set<std::size_t> last_words_; // who has left the message by itself, so far
 };
 
 } // namespace milter::oracle

@@ -38,7 +38,7 @@ void chain::forget_content() {
     body_.clear();
     for (auto& one : children_) {
         one.told = one.done = false;
-        one.early.clear();
+        one.edits.clear();
     }
 }
 
@@ -87,6 +87,7 @@ told chain::finish(mta_event const& end) {
             }
         }
         if (one.failed && one.plan->fallback == 'q') quarantine_for(one);
+        if (!one.failed) change(one, one.edits); // DEV chain P41: of a failed one they do not count
     }
     result_.mta.push_back({mail_.whole()});
     return {"c"};
@@ -102,12 +103,12 @@ chain::opinion chain::content_to(std::size_t i, mta_event const& end) {
     if (mine.lost || mine.terminal() || mine.reply == "a") return mine;
     tell_macros(i, end);
     mine = hear(one, 'E', tell(i, {'E', ""}));
-    if (mine.lost) return fallback_of(one, 'E'); // DEV chain P41: its edits do not count
+    if (mine.lost) return fallback_of(one, 'E');
     bool undeclared = false;
     for (auto const& one_edit : mine.edits)
         undeclared |= one_edit.code == 'b' && !one.may_change_body(case_.offers);
     if (undeclared && !mine.terminal()) mine.reply = "t"; // chain P40
-    if (!mine.terminal()) change(one, mine.edits);
+    one.edits.insert(one.edits.end(), mine.edits.begin(), mine.edits.end());
     return mine;
 }
 

@@ -84,7 +84,9 @@ told chain::ask_each(mta_event const& what) {
 
 void chain::accept(std::size_t i, char at) { // chain P14
     if (among(at, "CH")) return quit(i);
-    if (at != 'U' || mail_open_) children_[i].done = true; // at U: it leaves the message (chain P22)
+    if (at == 'U' && !mail_open_) return;
+    children_[i].done = true; // at U: it leaves the message (chain P22)
+    last_words_.insert(i);
 }
 
 bool chain::nobody_wants_more() const {
@@ -104,6 +106,7 @@ told chain::refuse(std::size_t by, mta_event const& what, opinion const& mine, b
     } else if (at != 'U' && (at != 'R' || mine.reply == "d" || hangs_up)) { // chain P17
         bool const still_in_it = at == 'R' && hangs_up;
         if (!still_in_it) children_[by].done = true;
+        if (!still_in_it) last_words_.insert(by);
         settle(mine.reply);
     }
     return {mine.reply, false, late};
@@ -124,13 +127,15 @@ void chain::asked_in_parallel(std::size_t by, mta_event const& what) {
         bool const may = what.code == 'M' ? one.plan->mail_in_parallel : one.plan->asked_in_parallel;
         if (!one.here() || !may) continue;
         expected more{expected::kind::asked_in_parallel, {}};
+        if (what.code == 'M') more.what = expected::kind::cut_short;
         auto const macros = macros_given(case_, *one.plan, what, agreed_.macros);
         if (macros) more.packets.push_back('D' + *macros);
         if (one.wants(what.code)) {
             more.packets.push_back(what.code + what.payload);
             if (macros) one.actor.hears({'D', *macros});
-            if (hear(one, what.code, one.actor.hears({what.code, what.payload})).lost)
-                more.what = expected::kind::fails_in_parallel;
+            auto const mine = hear(one, what.code, one.actor.hears({what.code, what.payload}));
+            more.finishes = what.code == 'M' && mine.reply != "c";
+            if (mine.lost) more.what = expected::kind::fails_in_parallel;
         }
         result_.traces[i].push_back(std::move(more));
     }

@@ -28,7 +28,7 @@ struct failure {
 std::optional<failure> try_orders(session_case const& one, std::uint64_t first, unsigned orders) {
     for (std::uint64_t order = first; order < first + orders; ++order) {
         auto const seen = run_with_manager(one, order, false);
-        auto text = difference(seen, run_natively(one, seen.agreed));
+        auto text = difference(seen, run_natively(one, seen.agreed, seen.overtaken));
         if (!text.empty()) return failure{order, std::move(text)};
     }
     return {};
@@ -141,7 +141,7 @@ int main() {
         auto const one = oracle::make_case(seed);
         auto const order = oracle::stir(seed);
         auto const seen = run_with_manager(one, order, false);
-        auto const wanted = run_natively(one, seen.agreed);
+        auto const wanted = run_natively(one, seen.agreed, seen.overtaken);
         for (auto const& told : wanted.mta)
             messages += told.reply.find('\n') == std::string::npos ? 0U : 1U;
         auto text = difference(seen, wanted);

@@ -134,7 +134,8 @@ private:
 
     // One thing out of those that can happen now; false when there is none.
     bool go_on() {
-        bool const mta_may = mta_may_speak();
+        bool const overtakes = mta_.may_overtake() && !mta_left_;
+        bool const mta_may = overtakes || mta_may_speak();
         std::size_t choices = mta_may ? 1 : 0;
         for (auto const& one : lines_)
             choices += one.to_come.empty() ? 0U : 1U;
@@ -142,6 +143,10 @@ private:
         auto chosen = random_.below(choices);
         for (core::child_index i = 0; i < lines_.size(); ++i)
             if (!lines_[i].to_come.empty() && chosen-- == 0) return arrive(i), true;
+        if (overtakes) {
+            result_.overtaken.insert(static_cast<std::size_t>(said_ - case_.events.data()));
+            mta_.overtake();
+        }
         mta_says();
         return true;
     }
@@ -169,6 +174,7 @@ private:
 
     void mta_says() {
         auto const* const said = mta_.next();
+        said_ = said;
         if (!said) {
             mta_left_ = true;
             return;
@@ -300,6 +306,7 @@ private:
     dice random_;
     bool record_;
     bool agreed_ = false;
+    mta_event const* said_ = nullptr; // by the MTA, last
     bool leading_space_ = false;
     bool mta_left_ = false;
     char asked_ = 0;

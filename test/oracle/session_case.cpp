@@ -77,9 +77,12 @@ child_plan random_child(dice& random, std::size_t i, session_case const& of) {
     one.calm = random.percent(70) ? 95 : 75;
     one.calm_at_rcpt = random.percent(60) ? one.calm : 60;
     one.fails = random.percent(25);
+    one.early_quarantine = random.percent(20);
     if (of.exact) return one;
     one.asked_in_parallel = random.percent(80);
     one.fed_early = random.percent(80);
+    one.mail_in_parallel = random.percent(20);
+    if (one.mail_in_parallel) one.fails = false; // natively it might not have been asked
     return one;
 }
 
@@ -87,6 +90,12 @@ child_plan random_child(dice& random, std::size_t i, session_case const& of) {
 // of the session cannot be the same (it would not have failed natively when an earlier one refused).
 void restrain(dice& random, session_case& into) {
     bool cut_off = false;
+    for (auto const& one : into.events)
+        cut_off |= one.overtakes;
+    // Which of the children that were being asked have failed, nobody can say.
+    if (cut_off)
+        for (auto& one : into.children)
+            one.fails = false;
     for (std::size_t i = 0; i + 1 < into.events.size(); ++i)
         cut_off |= std::string_view("LNB").find(into.events[i].code) != std::string_view::npos &&
                    std::string_view("LNBE").find(into.events[i + 1].code) == std::string_view::npos;

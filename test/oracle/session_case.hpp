@@ -55,6 +55,7 @@ struct mta_event {
     std::string payload;
     std::optional<std::string> macros; // pairs that the MTA has then; it sends those of its list
     bool refused = false;              // R: a recipient that the MTA itself has refused (chain P21)
+    bool overtakes = false; // A Q K Z: need not wait for the answer to the command before it (chain P49)
 };
 
 enum class mta_kind { sendmail, postfix, generic };

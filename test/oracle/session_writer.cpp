@@ -31,6 +31,12 @@ class writer {
 public:
     writer(dice& random, session_case& into) : random_(random), into_(into) {}
 
+    void all() {
+        session();
+        if (random_.percent(8)) be_hasty();
+    }
+
+private:
     void session() {
         bool const ipv6 = random_.percent(30);
         std::string const address = !ipv6              ? "192.0.2.1"
@@ -53,11 +59,22 @@ public:
         add(random_.percent(80) ? 'Q' : 'Z', "");
     }
 
-private:
+    // Ends what is being answered here and there, without waiting for the answer (chain P49).
+    void be_hasty() {
+        std::vector<mta_event> hasty;
+        for (auto const& one : into_.events) {
+            hasty.push_back(one);
+            bool const ends = std::string_view("AQKZ").find(one.code) != std::string_view::npos;
+            if (ends) hasty.back().overtakes = random_.percent(70);
+            bool const in_message = std::string_view("MRTE").find(one.code) != std::string_view::npos;
+            if (in_message && random_.percent(15)) hasty.push_back({'A', "", {}, false, true});
+        }
+        into_.events = std::move(hasty);
+    }
     void add(char code, std::string payload) {
         bool const has_macros = std::string_view("CHMRTNE").find(code) != std::string_view::npos ||
                                 (into_.mta == mta_kind::postfix && random_.percent(10));
-        into_.events.push_back({code, std::move(payload), {}, false});
+        into_.events.push_back({code, std::move(payload), {}, false, false});
         bool const shows_itself = code == 'C' && into_.recognises && into_.mta != mta_kind::generic;
         // Else those of a refused recipient before it would be taken for its own.
         bool const always = shows_itself || (code == 'R' && into_.sendmail());
@@ -68,7 +85,7 @@ private:
     std::string macros(char code) {
         std::string pairs;
         for (auto const name : pool)
-            if (has(into_.mta, name) && random_.percent(35))
+            if (random_.percent(20) && has(into_.mta, name))
                 pairs += pair(name, random_.percent(90) ? std::string(name) + number() : "");
         if (code == 'C' && into_.mta == mta_kind::postfix) pairs += pair("v", "Postfix 3.7.11");
         if (code == 'C' && into_.sendmail()) pairs += pair("if_addr", "192.0.2.25");
@@ -154,7 +171,7 @@ std::string random_macro_name(dice& random) {
 }
 
 void write_session(dice& random, session_case& into) {
-    writer(random, into).session();
+    writer(random, into).all();
 }
 
 } // namespace milter::oracle
