@@ -4,7 +4,7 @@ module Milter
       # What became of one candidate, for --explain-detection.
       class Decision
         attr_reader :name
-        attr_accessor :outcome, :why, :description, :spec, :warning, :location
+        attr_accessor :outcome, :why, :spec, :warning, :location
 
         # outcome: "enabled", "disabled", "not found" or "skipped".
         def initialize(name, detector, looked_at)

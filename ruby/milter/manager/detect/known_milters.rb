@@ -40,11 +40,18 @@ module Milter
         # The file that command lines name, the first one first; nil when none does.
         def self.named_in(name, *texts)
           known = TABLE[name] or return
+          return argument(texts.compact.first) if known.options.empty?
           texts.each do |text|
             known.options.each {|option| (path = Flags.value(text, option)) && (return path)}
           end
-          texts.compact.first&.then {|text| Flags.words(text).drop(1).grep(%r{\A/.*\.conf\z}).first} if known.options.empty?
+          nil
         end
+
+        # The file that is no option's value.
+        def self.argument(text)
+          text && Flags.words(text).drop(1).grep(%r{\A/.*\.conf\z}).first
+        end
+        private_class_method :argument
       end
     end
   end
