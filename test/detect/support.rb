@@ -147,7 +147,7 @@ class DetectionTest < Minitest::Test
   # A whole load with a conf directory of the project; environment: the tree.
   def load(text, platform:, options: nil)
     Dir.mktmpdir("conf") do |folder|
-      FileUtils.cp_r(File.join(CONF, "defaults"), folder)
+      %w[applicable-conditions defaults].each {|one| FileUtils.cp_r(File.join(CONF, one), folder)}
       File.write(File.join(folder, "milter-manager.conf"), text)
       ENV["MILTER_MANAGER_DETECTION_ROOT"] = @root
       request = {"load_path" => [folder], "time_limit" => 60, "defaults" => defaults(platform, options)}

@@ -31,10 +31,9 @@ class Defaults < DetectionTest
     milter["applicable_conditions"].to_a.map {|one| one.is_a?(Hash) ? one["name"] : one}
   end
 
-  # The conditions of the defaults exist before load_default in a real configuration.
+  # As milter-manager.conf begins.
   def text
-    define = G.union(R).map {|name| "define_applicable_condition(#{name.inspect}) {|condition| condition}\n"}
-    "#{define.join}load_default\n"
+    "load(\"applicable-conditions/*.conf\")\nload_default\n"
   end
 
   CANDIDATES.each do |platform, candidates|
