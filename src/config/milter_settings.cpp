@@ -66,7 +66,7 @@ setting<milter> const table[] = {
      at([](auto& m) -> auto& { return m.child.early_feed; })},
     {"milter", "parallel_group", rules::text, "",
      "Milters in a row with the same name here are independent: their ends of message run at once.",
-     at([](auto& m) -> auto& { return m.parallel_group; })},
+     at([](auto& m) -> auto& { return m.child.parallel_group; })},
     {"milter", "exact_connect", rules::boolean, "",
      "Tell it of a client and its greeting only when the milters before have answered.",
      at([](auto& m) -> auto& { return m.child.exact_connect; })},

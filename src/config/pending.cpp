@@ -19,7 +19,6 @@ constexpr std::array pending_settings{
     std::string_view("controller.connection_spec"),
 };
 constexpr std::array pending_attributes{
-    std::string_view("parallel_group"),
     std::string_view("command"),
     std::string_view("command_options"),
     std::string_view("user_name"),

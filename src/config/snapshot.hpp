@@ -116,7 +116,6 @@ struct milter {
     std::optional<std::string> command; // run when connecting fails, in privilege mode
     std::optional<std::string> command_options;
     std::optional<std::string> user_name;
-    std::optional<std::string> parallel_group;      // chain V.4
     std::vector<std::string> applicable_conditions; // always empty yet
 
     config::locations locations; // "define_milter" and the names of attributes

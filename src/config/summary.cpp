@@ -29,8 +29,10 @@ std::string summary(snapshot const& what) {
             idle += fmt::format("Not asked: {} (disabled{})\n", called, place(one));
             continue;
         }
-        text += fmt::format("Milter {}: {} on {}, fallback {}{}\n", ++n, called, one.where->written,
-                            word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "");
+        text +=
+            fmt::format("Milter {}: {} on {}, fallback {}{}{}\n", ++n, called, one.where->written,
+                        word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "",
+                        one.child.parallel_group ? ", in group " + inspect(*one.child.parallel_group) : "");
     }
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";
     for (auto const& one : without_effect(what))

@@ -1,5 +1,7 @@
 #include "core/content.hpp"
 
+#include "core/groups.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -11,13 +13,22 @@ void content::begin() {
     mail.in_content = true;
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         auto const& one = shared_.children.at(i);
-        auto const& mine = mail.parts[i];
-        auto& box = mail.ballots[i];
-        bool const absent = !one.ready() || (mine.done && !mine.lost);
-        if (one.evaluated() || absent) box.at = ballot::state::passed;
-        if (one.evaluated() || one.link != child::link::failed || (mine.done && !mine.lost)) continue;
-        if (auto said = verdict_of(*one.costs)) box = {ballot::state::decided, std::move(*said)};
+        bool const absent = !one.ready() && one.link != child::link::failed;
+        if (one.evaluated() || absent || shared_.finished(i)) mail.ballots[i].at = ballot::state::passed;
     }
+    form_groups();
+}
+
+void content::form_groups() {
+    auto& groups = shared_.mail->groups;
+    groups = groups_of(shared_.rules.children);
+    auto const dissolved = dissolve(groups, shared_.children);
+    if (!std::exchange(told_of_dissolved_, told_of_dissolved_ || !dissolved.empty()))
+        for (auto const first : dissolved)
+            shared_.note(
+                first, stage::header,
+                "more than one member of its parallel_group may replace the body; they are asked one "
+                "after the other");
 }
 
 void content::header(wire::header const& field) {
@@ -61,33 +72,52 @@ bool content::body_wanted() const {
     return false;
 }
 
+// A member of a group may have finished, and its changes wait for the members before it.
+void content::gates::close_for(child const& one, child_part const& mine, bool waiting) {
+    end &= !waiting;
+    headers &= waiting ? !one.agreed.can_change_headers() : mine.committed || !mine.changes_headers();
+    body &= waiting ? !one.agreed.can_change_body() : mine.committed || !mine.new_body;
+}
+
 void content::advance() {
     auto* const mail = shared_.mail.get();
     if (!mail || !mail->in_content) return;
     gates open;
+    gates of_group; // open to all of its members
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         auto const& one = shared_.children.at(i);
+        auto& mine = mail->parts[i];
         auto& box = mail->ballots[i];
-        if (one.link == child::link::failed && box.at == ballot::state::waiting) {
-            auto said = verdict_of(*one.costs);
-            box.at = said ? ballot::state::decided : ballot::state::passed;
-            if (said) box.said = std::move(*said);
-        }
-        if (one.ready() && !mail->parts[i].done) feed(i, open);
+        if (one.link == child::link::failed && box.at == ballot::state::waiting) replace_lost(i);
+        bool const passed = box.at == ballot::state::passed;
+        bool const to_commit = passed && !mine.committed && !one.evaluated();
+        if (to_commit && open.end && mail->end_seen) commit(i);
+        bool const is_first = mail->groups[i] == i;
+        if (is_first && !one.evaluated()) of_group = open;
+        if (one.ready() && !mine.done) feed(i, is_first ? open : of_group);
         if (box.at == ballot::state::decided) break;
-        if (box.at != ballot::state::waiting) continue;
-        open.end = false;
-        open.headers &= !one.agreed.can_change_headers();
-        open.body &= !one.agreed.can_change_body();
+        open.close_for(one, mine, !passed);
     }
     if (mail->decided) return;
     auto const result = count(mail->ballots);
     if (result.at == outcome::state::decided) decide(static_cast<child_index>(result.by));
     if (result.at == outcome::state::passed && mail->end_seen) {
-        commit_before(static_cast<child_index>(shared_.children.size()));
         mail->decided = verdict{};
         mail->decided_at = stage::end_of_message;
     }
+}
+
+// A lost child's fallback takes its place, also among the edits (chain P34, P50).
+void content::replace_lost(child_index i) {
+    auto& mine = shared_.mail->parts[i];
+    auto const& one = shared_.children.at(i);
+    shared_.mail->ballots[i] = shared_.ballot_of_lost(i, stage::end_of_message);
+    mine.edits.clear(); // P41
+    mine.new_body.reset();
+    if (*one.costs != fallback::quarantine) return;
+    if (!shared_.agreed.actions.has(wire::action::quarantine))
+        return shared_.note(i, stage::end_of_message, "cannot quarantine: the MTA does not offer it");
+    mine.edits.push_back({edit::kind::quarantine, 0, one.rules->name + " has failed", "", false});
 }
 
 void content::decide(child_index by) {
@@ -97,34 +127,28 @@ void content::decide(child_index by) {
     mail.decided_at = mail.end_seen ? stage::end_of_message : mail.headers_over ? stage::body : stage::header;
     // An evaluation-mode child before the deciding one would have finished by now.
     for (child_index i = 0; i < shared_.children.size(); ++i)
-        if (i > by || !shared_.children.at(i).evaluated() || !mail.end_seen)
-            shared_.leave_message(i, "aborted");
+        if (i > by || !shared_.children.at(i).evaluated() || !mail.end_seen) leave(i);
 }
 
-// What children before that one leave behind without an end of their own: the fallback "quarantine" of a lost
-// one (chain P50), and what one asked for that accepted early (chain P42). Each in its place (chain P34).
-void content::commit_before(child_index end) {
+// An abort is of no use to a member of a group that has its end of message already: its answer is read and
+// ignored (chain V.4), unless it is one to be logged (P65).
+void content::leave(child_index i) {
+    auto& mine = shared_.mail->parts[i];
+    if (mine.done || !mine.end_sent) return shared_.leave_message(i, "aborted");
+    if (shared_.children.at(i).evaluated()) return;
+    mine.done = true;
+    mine.result.said = "aborted";
+    shared_.children.overtake(i);
+}
+
+// As Postfix does when a filter quarantines (chain P39).
+void content::end_chain_behind(child_index i) {
     auto& mail = *shared_.mail;
-    for (; mail.committed < end; ++mail.committed) {
-        auto const& one = shared_.children.at(mail.committed);
-        auto& mine = mail.parts[mail.committed];
-        if (one.evaluated()) continue;
-        bool const finished = mine.done && !mine.lost;
-        if (finished) commit_edits(mine);
-        if (finished || one.link != child::link::failed || *one.costs != fallback::quarantine) continue;
-        if (shared_.agreed.actions.has(wire::action::quarantine))
-            mail.replay.push_back({edit::kind::quarantine, 0, one.rules->name + " has failed", "", false});
-        else
-            shared_.note(mail.committed, stage::end_of_message,
-                         "cannot quarantine: the MTA does not offer it");
+    for (++i; i < shared_.children.size(); ++i) {
+        leave(i);
+        mail.parts[i].committed = true; // nothing
+        mail.ballots[i] = {ballot::state::passed, {}};
     }
-}
-
-void content::commit_edits(child_part& mine) {
-    auto& mail = *shared_.mail;
-    mine.result.edits += mine.edits.size();
-    for (auto const& one : std::exchange(mine.edits, {}))
-        mail.replay.push_back(mail.headers.apply(one));
 }
 
 // One packet at a time, as far as the gates and its own answers let it.
@@ -261,99 +285,6 @@ void content::decided(child_index i, stage, verdict said) {
     // Effective at its turn: earlier children still come first (chain V.3).
     if (mail.ballots[i].at == ballot::state::waiting)
         mail.ballots[i] = {ballot::state::decided, std::move(said)};
-}
-
-// The child's final continue: from now on its changes count.
-void content::finish(child_index i) {
-    auto& mine = shared_.mail->parts[i];
-    if (mine.undeclared_body) { // as sendmail does (chain P40)
-        shared_.note(i, stage::end_of_message,
-                     "replaced the body without having declared it: temporary failure");
-        return decided(i, stage::end_of_message, verdict::of(verdict::kind::temp_fail));
-    }
-    if (!shared_.children.at(i).evaluated()) commit(i);
-    pass(i, "pass");
-}
-
-// An evaluation-mode child that nobody has waited for must not see what a later child changes (chain P64).
-void content::keep_view_before(child_index changing) {
-    auto& mail = *shared_.mail;
-    std::shared_ptr<content_view const> before;
-    for (child_index i = 0; i < changing; ++i) {
-        auto& mine = mail.parts[i];
-        if (!shared_.children.at(i).evaluated() || mine.done || mine.view) continue;
-        if (!before)
-            before =
-                std::make_shared<content_view const>(content_view{mail.headers, mail.body, mail.body_size});
-        mine.view = before;
-    }
-}
-
-void content::commit(child_index i) {
-    auto& mail = *shared_.mail;
-    auto& mine = mail.parts[i];
-    if (!mine.edits.empty() || mine.new_body) keep_view_before(i);
-    commit_before(i);
-    commit_edits(mine);
-    mail.headers.next_child();
-    if (!mine.new_body) return;
-    ++mine.result.edits;
-    bool const lacks_line_end = mine.new_body_size > 0 && !mine.after_crlf;
-    if (shared_.profile != mta_kind::sendmail && lacks_line_end) {
-        shared_.when.out->keep_made(*mine.new_body, [](std::string& out) { out += "\r\n"; });
-        mine.new_body_size += 2;
-    }
-    mail.body = mine.new_body;
-    mail.body_size = mine.new_body_size;
-    mail.body_replaced = true;
-}
-
-void content::edited(child_index i, wire::reply const& said) {
-    auto& mine = shared_.mail->parts[i];
-    if (shared_.children.at(i).evaluated()) { // counted, never kept (chain P63, P65)
-        bool const more_body =
-            std::holds_alternative<wire::replace_body>(said) && std::exchange(mine.replaces_body, true);
-        mine.result.edits += more_body ? 0 : 1;
-        return;
-    }
-    if (auto const* const body = std::get_if<wire::replace_body>(&said)) return replace_body(i, body->bytes);
-    auto checked = check(said, shared_.children.at(i).agreed, shared_.agreed);
-    if (!checked) {
-        shared_.note(i, stage::end_of_message, "a change is dropped: " + checked.error());
-        return;
-    }
-    mine.edits_held += checked->held();
-    if (mine.edits.size() >= shared_.rules.limits.max_edits) return over_limit(i, "max_edits");
-    if (mine.edits_held > shared_.rules.limits.max_header_total)
-        return over_limit(i, "the size of its changes");
-    mine.edits.push_back(std::move(*checked));
-}
-
-void content::over_limit(child_index i, std::string_view what) {
-    shared_.fail(i, stage::end_of_message, failure::limit, "more than " + std::string(what) + " allows");
-}
-
-// Keeps the bytes with CR LF at each line end, across packets (chain P31).
-void content::replace_body(child_index i, std::string_view bytes) {
-    auto& mine = shared_.mail->parts[i];
-    auto const& agreed = shared_.children.at(i).agreed;
-    if (!agreed.can_change_body() || !shared_.agreed.actions.has(wire::action::change_body)) {
-        mine.undeclared_body = true;
-        return;
-    }
-    if (!mine.new_body) mine.new_body = shared_.new_body();
-    shared_.when.out->keep_made(*mine.new_body, [&](std::string& out) {
-        std::size_t const before = out.size();
-        for (char const c : bytes) {
-            if (c == '\n' && !mine.after_cr) out += '\r';
-            out += c;
-            mine.after_crlf = c == '\n';
-            mine.after_cr = c == '\r';
-        }
-        mine.new_body_size += out.size() - before;
-    });
-    auto const most = shared_.rules.limits.max_message_size;
-    if (most > 0 && mine.new_body_size > most) over_limit(i, "max_message_size");
 }
 
 void content::time_is_up() {

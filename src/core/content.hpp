@@ -39,6 +39,7 @@ private:
         bool headers = true; // they will not change the headers any more
         bool body = true;
         bool end = true; // they have all finished
+        void close_for(child const& one, child_part const& mine, bool waiting);
     };
     void begin();
     void feed(child_index i, gates const& open);
@@ -48,14 +49,18 @@ private:
     void finish(child_index i);
     void keep_view_before(child_index changing);
     void commit(child_index i);
+    void use_body_of(child_index i);
+    void leave(child_index i);
+    void end_chain_behind(child_index i);
+    void form_groups();
     void replace_body(child_index i, std::string_view bytes);
     void pass(child_index i, std::string_view said);
     void decide(child_index by);
-    void commit_before(child_index end);
-    void commit_edits(child_part& mine);
+    void replace_lost(child_index i);
     void over_limit(child_index i, std::string_view what);
 
     scene& shared_;
+    bool told_of_dissolved_ = false; // once a session is enough
 };
 
 } // namespace milter::core

@@ -30,6 +30,7 @@ struct edit {
     std::string value;       // of a header, raw: with the text's leading blank; or the arguments
     bool has_arguments = false;
 
+    bool is_of_header() const { return what <= edit::kind::change_header; }
     bool deletes_header() const { return what == edit::kind::change_header && value.empty(); }
     std::size_t held() const { return sizeof(edit) + name.size() + value.size(); }
     friend bool operator==(edit const&, edit const&) = default;

@@ -15,7 +15,7 @@ outcome envelope::advance() {
         if (mine.at == ballot::state::waiting && (!blocked || in_parallel(i))) start(i);
         // A child that was lost after it had been asked.
         if (mine.at == ballot::state::asked && shared_.children.at(i).link == child::link::failed)
-            settle_failed(i);
+            mine = shared_.ballot_of_lost(i, at_);
         if (mine.at == ballot::state::decided) break;
         if (mine.at != ballot::state::passed) blocked = true;
     }
@@ -29,25 +29,12 @@ bool envelope::in_parallel(child_index i) const {
     return at_ == stage::mail && rules.parallel_mail;
 }
 
-void envelope::settle_failed(child_index i) {
-    auto& mine = ballots_[i];
-    auto const& one = shared_.children.at(i);
-    auto said = one.evaluated() ? std::nullopt : verdict_of(*one.costs);
-    bool const no_mail_yet = at_ == stage::connect || at_ == stage::helo || at_ == stage::unknown;
-    if (said && said->what == verdict::kind::discard && no_mail_yet)
-        said.reset(); // takes effect at the next mail
-    mine.at = said ? ballot::state::decided : ballot::state::passed;
-    if (said) mine.said = std::move(*said);
-}
-
 void envelope::start(child_index i) {
     auto const& one = shared_.children.at(i);
-    auto const* const mine = shared_.part(i);
-    bool const finished = mine && mine->done && !mine->lost;
-    if (finished || one.link == child::link::left || one.link == child::link::dormant)
+    if (shared_.finished(i) || one.link == child::link::left || one.link == child::link::dormant)
         ballots_[i].at = ballot::state::passed;
     else if (one.link == child::link::failed)
-        settle_failed(i);
+        ballots_[i] = shared_.ballot_of_lost(i, at_);
     else if (one.ready() && (one.quiet() || one.evaluated()))
         start_ready(i);
     else if (one.evaluated()) // not connected yet: nobody waits for it, so it cannot take part

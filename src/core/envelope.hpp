@@ -36,7 +36,6 @@ private:
     void start(child_index i);
     void start_ready(child_index i);
     bool fits_unknown(child_index i) const;
-    void settle_failed(child_index i);
     bool in_parallel(child_index i) const;
 
     scene& shared_;

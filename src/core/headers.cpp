@@ -23,13 +23,13 @@ header_list::header_list(mta_kind profile) : sendmail_(profile == mta_kind::send
 }
 
 void header_list::add(std::string_view name, std::string_view value) {
-    fields_.push_back({std::string(name), std::string(value)});
+    fields_.push_back({.name = std::string(name), .value = std::string(value), .id = next_id_++});
     held_ += name.size() + value.size();
 }
 
 void header_list::put(position before, edit const& what) {
     held_ += what.name.size() + what.value.size();
-    fields_.insert(before, {what.name, what.value});
+    fields_.insert(before, {.name = what.name, .value = what.value, .id = next_id_++});
 }
 
 void header_list::add_as_mta_would(edit const& change) {
@@ -57,27 +57,45 @@ void header_list::insert(edit const& change) {
     put(before, change);
 }
 
-edit header_list::change(edit const& wanted) {
+// As a child numbers them that was shown this list.
+header_list::field* header_list::meant_by(edit const& wanted) {
     std::uint32_t const nth = std::max(wanted.index, std::uint32_t{1});
-    std::uint32_t seen = 0;  // fields of that name as this child numbers them
-    std::uint32_t known = 0; // the same as the MTA numbers them
-    field* target = nullptr;
+    std::uint32_t seen = 0;
     for (auto& one : fields_) {
         if (one.hidden || !same_name(one.name, wanted.name)) continue;
-        if (one.alive || sendmail_) ++known;
         if (one.alive || (sendmail_ && one.died_now)) ++seen;
-        if (seen == nth && (one.alive || one.died_now)) {
-            target = &one;
-            break;
-        }
+        if (seen == nth && (one.alive || one.died_now)) return &one;
     }
+    return nullptr;
+}
+
+header_list::field* header_list::with_id(std::uint32_t id) {
+    auto const found =
+        std::find_if(fields_.begin(), fields_.end(), [&](field const& one) { return one.id == id; });
+    return found == fields_.end() ? nullptr : &*found;
+}
+
+// As the MTA numbers them; without a target, how many of that name it knows.
+std::uint32_t header_list::number_of(std::string_view name, field const* target) const {
+    std::uint32_t known = 0;
+    for (auto const& one : fields_) {
+        if (one.hidden || !same_name(one.name, name)) continue;
+        if (one.alive || sendmail_) ++known;
+        if (&one == target) break;
+    }
+    return known;
+}
+
+// target: nothing when there is no such field.
+edit header_list::change(edit const& wanted, field* target) {
+    auto const known = number_of(wanted.name, target);
     edit told = wanted;
     if (!target) {
         if (wanted.index > 1 || known > 0) told.index = std::max(known + 1, wanted.index);
         if (!wanted.deletes_header()) add_as_mta_would(wanted);
         return told;
     }
-    if (known != nth) told.index = known;
+    if (known != std::max(wanted.index, std::uint32_t{1})) told.index = known;
     if (wanted.deletes_header()) {
         target->died_now = target->died_now || target->alive;
         target->alive = false;
@@ -100,10 +118,26 @@ edit header_list::apply(edit const& change_wanted) {
         insert(change_wanted);
         return change_wanted;
     case edit::kind::change_header:
-        return change(change_wanted);
+        return change(change_wanted, meant_by(change_wanted));
     default:
         return change_wanted;
     }
+}
+
+std::optional<edit> header_list::apply(edit const& wanted, header_list& shown) {
+    shown.next_id_ = next_id_; // a new field is the same one in both
+    if (wanted.what != edit::kind::change_header) {
+        shown.apply(wanted);
+        return apply(wanted);
+    }
+    auto* const meant = shown.meant_by(wanted);
+    shown.change(wanted, meant);
+    auto* const target = meant ? with_id(meant->id) : nullptr;
+    bool const gone = target && !target->alive && !target->died_now; // another child has deleted it
+    if (!gone) return change(wanted, target);
+    if (wanted.deletes_header()) return std::nullopt;
+    meant->id = next_id_; // from now on this child means the new field
+    return change(wanted, nullptr);
 }
 
 void header_list::next_child() {

@@ -20,6 +20,7 @@ public:
         bool hidden = false; // the MTA's own, never shown to filters
         bool alive = true;
         bool died_now = false; // deleted by the child whose edits are being applied
+        std::uint32_t id = 0;  // of the MTA's own 0; the same in every copy of this list
     };
 
     // The rules of Postfix also serve an MTA that is not known.
@@ -37,6 +38,9 @@ public:
     // Applies one header edit of a child as the MTA will, and gives it back with the index that the MTA
     // understands. Edits of other kinds come back unchanged.
     edit apply(edit const& change);
+    // The same for a child that was shown another state of this list, `shown`, and means fields of that one
+    // (chain V.4). Both lists are changed. Nothing: it deletes what is deleted already.
+    std::optional<edit> apply(edit const& change, header_list& shown);
     // The edits of one child are complete: what it deleted is gone for the next.
     void next_child();
 
@@ -44,12 +48,16 @@ private:
     using position = std::vector<field>::iterator;
     void add_as_mta_would(edit const& change);
     void insert(edit const& change);
-    edit change(edit const& wanted);
+    field* meant_by(edit const& wanted);
+    field* with_id(std::uint32_t id);
+    std::uint32_t number_of(std::string_view name, field const* target) const;
+    edit change(edit const& wanted, field* target);
     void put(position before, edit const& what);
 
     bool sendmail_;
     std::vector<field> fields_;
     std::size_t held_ = 0;
+    std::uint32_t next_id_ = 1;
 };
 
 } // namespace milter::core

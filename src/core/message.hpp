@@ -8,6 +8,7 @@
 #include "core/headers.hpp"
 #include "core/verdict.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,24 +28,31 @@ struct child_part {
     bool told = false; // it has seen its sender or some content, and an abort would mean something to it
     bool done = false; // it has nothing more to do with this message
     bool lost = false; // because it failed: its fallback stands for it from there on
+    // It has said all that it will say, and was not lost: no fallback counts.
+    bool finished() const { return done && !lost; }
 
     // How far its copy of the content has come.
     std::size_t next_header = 0;
     bool headers_over = false;
-    std::shared_ptr<content_view const> view; // evaluation mode: when it lags behind; else the message's own
+    // When that is not the message's own any more: it is in evaluation mode and lags behind, or in a group.
+    std::shared_ptr<content_view const> view;
     std::optional<body_id> reading;
     std::uint64_t body_sent = 0;
     bool body_in_queue = false; // a piece is on its way and the child will not answer it
     bool body_over = false;
     bool end_sent = false;
 
-    // What it changes; counts only after its own last word (chain P41).
+    // What it changes; counts only after its own last word (chain P41), and then at its place (P34).
+    bool committed = false;
     std::vector<edit> edits;
     std::size_t edits_held = 0; // bytes
     std::optional<body_id> new_body;
     std::uint64_t new_body_size = 0;
     bool after_cr = false; // how new_body ends so far
     bool after_crlf = false;
+    bool changes_headers() const {
+        return std::any_of(edits.begin(), edits.end(), [](edit const& one) { return one.is_of_header(); });
+    }
     bool undeclared_body = false;
     bool replaces_body = false; // evaluation mode: counted once
 
@@ -72,9 +80,9 @@ struct message {
     bool end_seen = false;
 
     std::vector<child_part> parts;
-    std::vector<ballot> ballots; // of the content
-    std::vector<edit> replay;    // for the MTA, in order
-    child_index committed = 0;   // the children before it have nothing to add to that any more
+    std::vector<ballot> ballots;     // of the content
+    std::vector<child_index> groups; // of each child: the first member (chain V.4); from the content on
+    std::vector<edit> replay;        // for the MTA, in order
 
     // Known and final; later events of the message are answered from here (chain P18, P19).
     std::optional<verdict> decided;

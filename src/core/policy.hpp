@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct child_policy {
     bool exact_connect = false;     // connect and helo only after the earlier children (chain V.2)
     bool parallel_mail = false;     // the sender already before them (chain V.2)
     stage_macros extra_macros;      // that the MTA is asked for on its behalf (chain P9)
+    std::optional<std::string> parallel_group; // chain V.4
     // For whoever makes the connections; a session decides nothing by them.
     std::size_t pool_size = 0; // connections kept ready, a worker thread (chain V.5)
     milliseconds pool_idle{60'000};
@@ -65,6 +67,7 @@ struct policy {
     milliseconds command_timeout{0};              // the chain, one event; 0 = by profile (chain P53)
     milliseconds end_of_message_timeout{290'000}; // the chain, at the end of the message
     milliseconds progress_interval{5'000};        // chain P54
+    bool quarantine_stops_chain = false;          // behind Postfix: for the children after it (chain P39)
     std::size_t evaluation_queue = 1024 * 1024;   // bytes that an evaluation-mode child may lag behind
     std::size_t chunk_size = 65'535;              // bytes of body a packet, to children
     core::limits limits;

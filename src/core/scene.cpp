@@ -39,6 +39,15 @@ void scene::fail(child_index i, stage at, failure why, std::string detail) {
     }
 }
 
+ballot scene::ballot_of_lost(child_index i, stage at) const {
+    auto const& one = children.at(i);
+    auto said = one.evaluated() ? std::nullopt : verdict_of(*one.costs);
+    bool const no_mail_yet = at == stage::connect || at == stage::helo || at == stage::unknown;
+    bool const has_effect =
+        said && !(said->what == verdict::kind::discard && no_mail_yet); // at the next mail
+    return has_effect ? ballot{ballot::state::decided, std::move(*said)} : ballot{ballot::state::passed, {}};
+}
+
 void scene::note(std::optional<child_index> child, stage at, std::string text) {
     when.out->add(oddity{child, at, std::move(text)});
 }

@@ -42,6 +42,10 @@ struct scene {
     body_id new_body();
     // A child is lost; the note knows the queue id.
     void fail(child_index i, stage at, failure why, std::string detail);
+    // What the fallback of a lost child says to an event (chain P50).
+    ballot ballot_of_lost(child_index i, stage at) const;
+    // Nothing of the message concerns this child any more.
+    bool finished(child_index i) const { return mail && mail->parts[i].finished(); }
     void note(std::optional<child_index> child, stage at, std::string text);
     // A to a child that is in the message and has not finished; it has no part in it from then on.
     void leave_message(child_index i, std::string_view said);

@@ -91,8 +91,7 @@ verdict session::agreement_of_all() const {
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         auto const& one = shared_.children.at(i);
         bool const left_session = one.link == child::link::left;
-        bool const left_message = shared_.mail && shared_.mail->parts[i].done && !shared_.mail->parts[i].lost;
-        if (!left_session && !left_message) return {};
+        if (!left_session && !shared_.finished(i)) return {};
     }
     return shared_.children.size() > 0 ? verdict::of(verdict::kind::accept) : verdict{};
 }

@@ -82,6 +82,8 @@ manager.end_of_message_timeout = 290.0
 # default
 manager.progress_interval = 5.0
 # default
+manager.quarantine_stops_chain = false
+# default
 manager.body_memory = 1048576
 # default
 manager.spool_directory = nil

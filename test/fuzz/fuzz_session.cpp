@@ -14,7 +14,7 @@ namespace {
 
 using namespace milter;
 
-constexpr std::array<std::string_view, 8> casts{
+constexpr std::array<std::string_view, 9> casts{
     "children a",
     "children a b",
     "children a(fallback=temporary-failure) b(fallback=discard actions=add-headers) c(actions=all)",
@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, 8> casts{
     "b(steps=no-data|no-unknown|skip) c",
     "children a(early_feed=no actions=change-body) b(fallback=reject steps=header-value-with-leading-space)",
     "children a(v2) b(v4 actions=change-headers) c(evaluation fallback=shutdown)",
+    "children a(group=g actions=all) e(evaluation) b(group=g fallback=quarantine "
+    "actions=change-headers|quarantine) c",
 };
 
 constexpr std::array<std::string_view, 24> mta_lines{

@@ -68,6 +68,7 @@ std::string configuration(test::cast const& of, std::string const& directory) {
     set("end_of_message_timeout", seconds(rules.end_of_message_timeout));
     set("progress_interval", seconds(rules.progress_interval));
     set("chunk_size", std::to_string(rules.chunk_size));
+    set("quarantine_stops_chain", rules.quarantine_stops_chain ? "true" : "false");
     set("max_recipients", std::to_string(rules.limits.max_recipients));
     set("max_headers", std::to_string(rules.limits.max_headers));
     set("max_edits", std::to_string(rules.limits.max_edits));
@@ -83,6 +84,7 @@ std::string configuration(test::cast const& of, std::string const& directory) {
         text += std::string("  milter.exact_connect = ") + (child.exact_connect ? "true" : "false") + "\n";
         text += std::string("  milter.parallel_mail = ") + (child.parallel_mail ? "true" : "false") + "\n";
         text += extra_macros(child.extra_macros);
+        if (child.parallel_group) text += "  milter.parallel_group = \"" + *child.parallel_group + "\"\n";
         text += "  milter.reading_timeout = " + seconds(child.reading_timeout) + "\n";
         text += "  milter.end_of_message_timeout = " + seconds(child.end_of_message_timeout) + "\nend\n";
     }

@@ -38,6 +38,8 @@ tl::expected<void, std::string> set_child(std::string_view word, core::child_pol
         child.exact_connect = true;
     else if (key == "parallel_mail")
         child.parallel_mail = true;
+    else if (key == "group")
+        child.parallel_group = std::string(value);
     else if (key == "reading_timeout")
         child.reading_timeout = read_duration(value);
     else if (key == "end_of_message_timeout")
@@ -150,6 +152,8 @@ tl::expected<void, std::string> read_policy(std::string_view line, cast& into) {
             rules.end_of_message_timeout = read_duration(value);
         else if (key == "progress_interval")
             rules.progress_interval = read_duration(value);
+        else if (key == "quarantine_stops_chain")
+            rules.quarantine_stops_chain = value != "no";
         else if (key == "offer_timeout")
             rules.offer_timeout = read_duration(value);
         else if (key == "chunk_size")
