@@ -7,7 +7,7 @@ namespace {
 constexpr char at_offer = 'O';
 
 bool has(std::uint8_t bits, std::size_t child) {
-    return (bits >> child & 1U) != 0;
+    return (std::size_t{bits} >> child & 1U) != 0;
 }
 
 // The children that have failed, each where it first did.
