@@ -45,6 +45,8 @@ struct child_policy {
     // For whoever makes the connections; a session decides nothing by them.
     std::size_t pool_size = 0; // connections kept ready, a worker thread (chain V.5)
     milliseconds pool_idle{60'000};
+    std::size_t breaker_failures = 0;   // connects that fail in a row until it is left alone; 0 = never
+    milliseconds breaker_pause{10'000}; // for so long (chain P56)
 };
 
 // What a peer can make a session hold (chain P66). 0 = no limit where said.

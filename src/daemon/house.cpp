@@ -86,8 +86,8 @@ public:
                     one->resume_accepting();
             };
             workers_.push_back(std::make_unique<proxy::worker>(
-                i + 1 == n ? descriptor : ::dup(descriptor), settings_of(running_), log_, counters_, most,
-                most > 0 ? std::function<void()>(one_ended) : nullptr));
+                i + 1 == n ? descriptor : ::dup(descriptor), settings_of(running_), log_, counters_, health_,
+                most, most > 0 ? std::function<void()>(one_ended) : nullptr));
         }
     }
 
@@ -132,6 +132,7 @@ private:
     std::shared_ptr<config::snapshot const> running_;
     observe::log& log_;
     proxy::counters counters_;
+    proxy::health health_{log_};
     asio::steady_timer patience_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::size_t still_running_ = 0;

@@ -32,9 +32,9 @@ core::microseconds now() {
 } // namespace
 
 session::session(boost::asio::io_context& context, settings const& with, observe::log& log,
-                 std::uint64_t number, pool& ready, on_finished finished)
-    : context_(context), pool_(ready), rules_(with.rules), core_(*rules_), report_(log, *rules_, number),
-      spool_(with.body_memory, with.spool_directory),
+                 std::uint64_t number, surroundings const& around, on_finished finished)
+    : context_(context), pool_(around.ready), health_(around.of_children), rules_(with.rules), core_(*rules_),
+      report_(log, *rules_, number), spool_(with.body_memory, with.spool_directory),
       deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
       finished_(std::move(finished)) {
     for (core::child_index i = 0; i < rules_->children.size(); ++i)
@@ -121,6 +121,8 @@ void session::deadline(io::deadlines::key which) {
 // What a peer does on its line.
 
 void session::peer::on_connected(io::line&) {
+    dialling = false;
+    owner.health_.connected(owner.rules_->children[child]);
     owner.happened(core::child_connected{child});
 }
 
@@ -185,12 +187,18 @@ void session::perform(core::to_child const& what) {
 void session::perform(core::connect_child const& what) {
     auto& child = *children_[what.child];
     auto const& rules = rules_->children[what.child];
-    if (auto warm = pool_.take(rules, what.offer, child)) {
-        child.line = std::move(warm->line);
-        child.answer = std::move(warm->answer);
-        child.first_use = std::make_unique<rescue>(what.offer, child.answer);
-        return later_.push_back(core::child_ready{what.child, {wire::negotiate::code, child.answer}});
+    if (auto const rest = health_.left_alone(rules, std::chrono::steady_clock::now())) {
+        child.text = "left alone for another " + std::to_string(rest->count()) + " ms";
+        return later_.push_back(core::child_lost{what.child, core::failure::no_connection, child.text});
     }
+    if (auto warm = pool_.take(rules, what.offer, child)) {
+        health_.connected(rules);
+        child.line = std::move(warm->line);
+        child.text = std::move(warm->answer);
+        child.first_use = std::make_unique<rescue>(what.offer, child.text);
+        return later_.push_back(core::child_ready{what.child, {wire::negotiate::code, child.text}});
+    }
+    child.dialling = true;
     child.line = std::make_shared<io::line>(context_, child, most_from_child);
     child.line->connect(rules.where);
 }
@@ -201,6 +209,14 @@ void session::perform(core::close_child const& what) {
     if (child.line) child.line->close();
     if (child.write_armed) deadlines_.disarm(writing_key(child.child));
     child.write_armed = child.tell_when_sent = false;
+    child.closed_dialling = std::exchange(child.dialling, false);
+}
+
+// Follows its close_child.
+void session::perform(core::child_failed const& what) {
+    if (std::exchange(children_[what.child]->closed_dialling, false))
+        health_.failed(rules_->children[what.child], std::chrono::steady_clock::now());
+    report_(what);
 }
 
 void session::perform(core::close_mta const&) {

@@ -6,6 +6,7 @@
 #include "io/deadline.hpp"
 #include "io/line.hpp"
 #include "observe/log.hpp"
+#include "proxy/health.hpp"
 #include "proxy/pool.hpp"
 #include "proxy/report.hpp"
 #include "proxy/rescue.hpp"
@@ -28,13 +29,18 @@ struct settings {
     std::string spool_directory = "/var/tmp";
 };
 
+// What a session shares with others; outlives it.
+struct surroundings {
+    pool& ready;         // of this thread
+    health& of_children; // of the process
+};
+
 class session : public std::enable_shared_from_this<session> {
 public:
     using on_finished = std::function<void(session&)>;
 
-    // ready: the pool of this thread; outlives the session.
     session(boost::asio::io_context& context, settings const& with, observe::log& log, std::uint64_t number,
-            pool& ready, on_finished finished);
+            surroundings const& around, on_finished finished);
     ~session();
     session(session const&) = delete;
     session& operator=(session const&) = delete;
@@ -60,8 +66,10 @@ private:
         std::shared_ptr<io::line> line;
         bool tell_when_sent = false; // core waits for the body to leave the queue
         bool write_armed = false;
-        std::string answer;                // of a child, to the offer, on a connection out of the pool
-        std::unique_ptr<rescue> first_use; // of such a connection
+        std::string text;                  // that an event in later_ looks at
+        std::unique_ptr<rescue> first_use; // of a connection out of the pool
+        bool dialling = false;
+        bool closed_dialling = false; // by core, which says next whether that is a failure
     };
 
     void happened(core::event const& what);
@@ -76,6 +84,7 @@ private:
     void perform(core::to_child const&);
     void perform(core::connect_child const&);
     void perform(core::close_child const&);
+    void perform(core::child_failed const&);
     void perform(core::close_mta const&);
     void perform(core::arm const&);
     void perform(core::disarm const&);
@@ -91,6 +100,7 @@ private:
 
     boost::asio::io_context& context_;
     pool& pool_;
+    health& health_;
     std::shared_ptr<core::policy const> rules_;
     core::session core_;
     core::actions todo_;

@@ -6,9 +6,9 @@
 
 namespace milter::proxy {
 
-worker::worker(int descriptor, settings with, observe::log& log, counters& shared, std::uint64_t most_open,
-               std::function<void()> one_ended)
-    : with_(std::move(with)), log_(log), shared_(shared), most_open_(most_open),
+worker::worker(int descriptor, settings with, observe::log& log, counters& shared, health& of_children,
+               std::uint64_t most_open, std::function<void()> one_ended)
+    : with_(std::move(with)), log_(log), shared_(shared), health_(of_children), most_open_(most_open),
       one_ended_(std::move(one_ended)),
       listener_(
           context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
@@ -59,8 +59,8 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const one =
-        std::make_shared<session>(context_, with_, log_, number, pool_, [this](session& it) { ended(it); });
+    auto const one = std::make_shared<session>(context_, with_, log_, number, surroundings{pool_, health_},
+                                               [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta));
 }

@@ -26,9 +26,10 @@ struct counters {
 class worker {
 public:
     // descriptor: a listening socket that the worker takes over (a dup for each). most_open: sessions of the
-    // process at once, 0 = any number. one_ended: called on this thread whenever a session has ended.
-    worker(int descriptor, settings with, observe::log& log, counters& shared, std::uint64_t most_open,
-           std::function<void()> one_ended);
+    // process at once, 0 = any number. of_children: outlives the worker. one_ended: called on this thread
+    // whenever a session has ended.
+    worker(int descriptor, settings with, observe::log& log, counters& shared, health& of_children,
+           std::uint64_t most_open, std::function<void()> one_ended);
     ~worker();
 
     // Runs until stop_accepting() and the end of the last session; then `done` is called on that thread.
@@ -47,6 +48,7 @@ private:
     settings with_;
     observe::log& log_;
     counters& shared_;
+    health& health_;
     std::uint64_t most_open_;
     std::function<void()> one_ended_;
     io::listener listener_;

@@ -201,6 +201,10 @@ define_milter("a \\"b\\" \\u00e9") do |milter|
   # default
   milter.pool_idle = 60.0
   # c/milter-manager.conf:11
+  milter.breaker_failures = 3
+  # default
+  milter.breaker_pause = 10.0
+  # c/milter-manager.conf:12
   milter.extra_macros = {"connect"=>["j", "{daemon_name}"], "rcpt"=>["{x}"]}
 end
 """.replace("\\u00e9", "\u00e9")
@@ -216,6 +220,7 @@ define_milter("a \\"b\\" \u00e9") do |milter|
   milter.connection_timeout = 4.25
   milter.parallel_group = "scanners"
   milter.pool_size = 2
+  milter.breaker_failures = 3
   milter.extra_macros = {"connect" => ["j", "{daemon_name}"], "envelope-recipient" => "{x}"}
   milter.applicable_conditions = nil
 end

@@ -4,6 +4,7 @@
 #include "unit/proxy/one_child.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/un.h>
 
 namespace milter::proxy::test {
 namespace {
@@ -23,8 +24,8 @@ protected:
         child.retry_next_message = false;
         rules->children = {child};
         with.rules = rules;
-        auto const one =
-            std::make_shared<session>(context, with, *log, 1, connections, [this](session&) { ++over; });
+        auto const one = std::make_shared<session>(
+            context, with, *log, 1, surroundings{connections, of_children}, [this](session&) { ++over; });
         one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]));
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);
@@ -58,11 +59,29 @@ protected:
         settle();
     }
 
+    // A socket whose queue is full: connecting to it neither succeeds nor fails.
+    descriptor full() {
+        io::listen_options options;
+        options.backlog = 0;
+        descriptor taken(io::open_listener(child.where, options).value());
+        sockaddr_un to{};
+        to.sun_family = AF_UNIX;
+        child.where.path.copy(to.sun_path, sizeof to.sun_path - 1);
+        for (int failed = 0; failed == 0;) {
+            in_the_queue.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+            failed = ::connect(in_the_queue.back().get(), reinterpret_cast<sockaddr*>(&to), sizeof to);
+        }
+        EXPECT_EQ(errno, EAGAIN);
+        return taken;
+    }
+
+    std::vector<descriptor> in_the_queue;
     int over = 0;
     std::string offer = "offer v6 actions=all steps=all";
     std::string const offered = "offer v6 actions=all steps=all\n";
     std::string const connect = "connect mx 4 25000 192.0.2.1\n";
     pool connections{context, *log};
+    health of_children{*log};
     std::vector<std::shared_ptr<session>> sessions;
 };
 
@@ -201,6 +220,54 @@ TEST_F(a_session_with_a_pool, gives_up_mending_when_the_mta_leaves) {
     until_told(*again, offered);
     leave(*mta, 2);
     until([&] { return again->closed(); });
+}
+
+TEST_F(a_session_with_a_pool, fails_at_once_with_a_child_that_is_left_alone) { // chain P56
+    child.breaker_failures = 2;
+    child.breaker_pause = std::chrono::hours(1);
+    stop_listening();
+    for (int number = 1; number <= 3; ++number) {
+        auto const mta = begun();
+        until([&] { return mta->told().starts_with("agree"); });
+        mta->says("connect mx 192.0.2.1");
+        until_heard(*mta, "temporary-failure");
+        leave(*mta, number);
+        bool const alone = logged().find("cannot connect: left alone for another 3") != std::string::npos;
+        EXPECT_EQ(alone, number == 3) << number;
+    }
+    listen(); // nobody looks yet
+    auto const mta = begun();
+    until([&] { return mta->told().starts_with("agree"); });
+    EXPECT_TRUE(nobody_connects());
+    leave(*mta, 4);
+}
+
+TEST_F(a_session_with_a_pool, counts_a_child_that_is_not_connected_in_time_as_not_reached) { // chain P56
+    child.pool_size = 0;
+    child.breaker_failures = 1;
+    child.breaker_pause = std::chrono::hours(1);
+    child.connection_timeout = core::milliseconds(1);
+    stop_listening();
+    listening = full();
+    auto const mta = begun();
+    until([&] { return mta->told().starts_with("agree"); });
+    EXPECT_THAT(logged(), HasSubstr("not connected within connection_timeout"));
+    EXPECT_THAT(logged(), HasSubstr("child_left_alone"));
+    mta->says("connect mx 192.0.2.1");
+    until_heard(*mta, "temporary-failure");
+    leave(*mta, 1);
+}
+
+TEST_F(a_session_with_a_pool, does_not_blame_a_child_for_an_mta_that_leaves) { // chain P56
+    child.pool_size = 0;
+    child.breaker_failures = 1;
+    stop_listening();
+    listening = full();
+    auto mta = begun();
+    settle();
+    mta->closes();
+    until([&] { return over == 1; });
+    EXPECT_THAT(logged(), Not(HasSubstr("child_left_alone")));
 }
 
 TEST(A_rescue, repeats_nothing_behind_an_end_of_message) {

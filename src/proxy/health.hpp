@@ -1,0 +1,43 @@
+// Which children cannot be connected to at the moment, known to all workers together (chain P56): one that
+// has failed several times in a row is left alone for a while; then one session tries, the others still wait.
+// Never connects, and decides nothing about a mail. Safe to use from several threads.
+#pragma once
+
+#include "core/policy.hpp"
+#include "observe/log.hpp"
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace milter::proxy {
+
+class health {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    explicit health(observe::log& log) : log_(log) {}
+
+    // Before connecting to a child: how long it is still to be left alone, or nothing. With nothing the
+    // caller connects, and reports what became of it; if it never does, another may try after one more
+    // breaker_pause.
+    std::optional<core::milliseconds> left_alone(core::child_policy const& child, time_point now);
+    // What became of connecting to it.
+    void connected(core::child_policy const& child);
+    void failed(core::child_policy const& child, time_point now);
+
+private:
+    struct state {
+        std::size_t failures = 0; // in a row
+        bool given_up = false;
+        time_point until{}; // while given up
+    };
+
+    observe::log& log_;
+    std::mutex mutex_;
+    std::map<std::string, state> states_; // by endpoint, of children that have failed
+};
+
+} // namespace milter::proxy
