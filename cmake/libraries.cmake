@@ -1,9 +1,11 @@
 # Everything from outside, all of it from Debian (tool/packages lists the package names).
+find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+pkg_check_modules(oniguruma REQUIRED IMPORTED_TARGET oniguruma)
 find_package(GTest REQUIRED)
 
 # milter_library(NAME sources... [USES targets...]): one folder of src/ as a static library milter_NAME.

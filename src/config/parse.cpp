@@ -1,5 +1,6 @@
 #include "config/parse.hpp"
 
+#include "config/conditions.hpp"
 #include "config/inspect.hpp"
 #include "config/nearest.hpp"
 #include "config/settings.hpp"
@@ -78,8 +79,9 @@ private:
     }
     void read_complaints(json::value const& list);
     void read_files(json::value const& list);
-    void read_conditions(json::value const& list);
     void keep_detection(json::value const& list);
+    void read_applied(json::value const& list, milter& into);
+    void apply_conditions(milter& to);
     void read_section(std::string_view section, json::value const& given);
     void read_milters(json::value const& list);
     void read_milter(json::object const& given);
@@ -122,7 +124,7 @@ void reading::read(json::object const& top) {
         } else if (name == "files") {
             read_files(given);
         } else if (name == "conditions") {
-            read_conditions(given);
+            read_conditions(given, source_, result, complaints);
         } else if (name == "detection") {
             keep_detection(given);
         } else if (name == "milters") {
@@ -147,18 +149,6 @@ void reading::read_files(json::value const& list) {
     if (!list.is_array()) return complain(source_, "\"files\" is not an array; an array of names is allowed");
     for (auto const& one : list.as_array())
         result.files.push_back(string_or(&one, ""));
-}
-
-void reading::read_conditions(json::value const& list) {
-    if (!list.is_array()) return complain(source_, "\"conditions\" is not an array; leave it away");
-    for (auto const& one : list.as_array()) {
-        auto const* given = one.if_object();
-        complain(
-            string_or(given ? given->if_contains("location") : nullptr, source_),
-            fmt::format(
-                "condition {}: define_applicable_condition is not supported by this version yet; remove it",
-                inspect(string_or(given ? given->if_contains("name") : nullptr, ""))));
-    }
 }
 
 void reading::keep_detection(json::value const& list) {
@@ -219,6 +209,7 @@ void reading::read_milter(json::object const& given) {
         read_setting(milter_settings(), "milter", attribute, to, place == source_ ? defined : place, one,
                      one.locations);
     }
+    if (auto const* applied = given.if_contains("applicable_conditions")) read_applied(*applied, one);
     for (auto at = before; at < complaints.size(); ++at) {
         complaints[at].what = fmt::format("define_milter({}): {}", called, complaints[at].what);
     }
@@ -235,9 +226,44 @@ void reading::override_by(override_value const& given) {
     result.locations.erase(given.section + "." + given.name);
 }
 
+// Which definition of its conditions a milter means, and where it said so; the names have been judged.
+void reading::read_applied(json::value const& list, milter& into) {
+    for (auto const& one : list.is_array() ? list.as_array() : json::array()) {
+        auto const* const given = one.if_object();
+        into.condition_places.push_back(string_or(given ? given->if_contains("location") : nullptr, ""));
+        auto const* const definition = given ? given->if_contains("condition") : nullptr;
+        into.condition_definitions.push_back(definition && definition->is_int64() ? definition->as_int64()
+                                                                                  : -1);
+    }
+}
+
+void reading::apply_conditions(milter& to) {
+    auto const& all = result.conditions;
+    for (std::size_t n = 0; n < to.applicable_conditions.size(); ++n) {
+        auto const& name = to.applicable_conditions[n];
+        auto const meant = to.condition_definitions[n];
+        auto found = meant < 0 ? static_cast<std::int64_t>(all.size()) - 1 : meant;
+        while (meant < 0 && found >= 0 && all[static_cast<std::size_t>(found)].name != name)
+            --found;
+        if (found >= 0 && found < static_cast<std::int64_t>(all.size())) {
+            to.child.conditions.push_back(static_cast<std::uint32_t>(found));
+            continue;
+        }
+        names known;
+        for (auto const& one : all)
+            known.push_back(one.name);
+        auto const& place = to.condition_places[n];
+        complain(place.empty() ? to.locations["define_milter"] : place,
+                 fmt::format("define_milter({}): applicable condition should be one of {} but was {}",
+                             inspect(to.child.name), inspect(value(known)), inspect(name)));
+    }
+}
+
 // Builds what sessions read out of what was defined.
 void reading::finish() {
+    result.live.policy.worker_timeout = result.live.worker_timeout;
     for (auto& one : result.milters) {
+        apply_conditions(one);
         if (!one.where) continue;
         one.child.where = *one.where;
         if (one.enabled) result.live.policy.children.push_back(one.child);

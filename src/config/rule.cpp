@@ -140,10 +140,20 @@ judged judge_macros(rule const& by, json::value const& given) {
 }
 
 judged judge_conditions(json::value const& given) {
-    auto const* list = given.if_array();
-    if (list && list->empty()) return config::names{};
-    return tl::unexpected(fmt::format(
-        "names {}, and conditions are not supported by this version yet; [] is allowed", inspect(given)));
+    if (given.is_null()) return value(names());
+    auto const wrong = [&] {
+        return tl::unexpected(
+            fmt::format("is {}; an array of names of conditions is allowed", inspect(given)));
+    };
+    if (!given.is_array()) return wrong();
+    names all;
+    for (auto const& one : given.as_array()) {
+        auto const* const object = one.if_object();
+        auto const* const name = object ? object->if_contains("name") : &one;
+        if (!name || !name->is_string()) return wrong();
+        all.emplace_back(name->as_string());
+    }
+    return value(std::move(all));
 }
 
 } // namespace

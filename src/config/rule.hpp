@@ -27,7 +27,7 @@ enum class type {
     facility,       // of syslog
     scalar,         // a text or an integer
     macros,         // stage -> names
-    conditions,     // a list of names; yet only the empty one
+    conditions,     // a list of names, or of objects with a name
     object,         // a Hash; kept as the text of its JSON
 };
 

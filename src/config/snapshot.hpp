@@ -116,9 +116,20 @@ struct milter {
     std::optional<std::string> command; // run when connecting fails, in privilege mode
     std::optional<std::string> command_options;
     std::optional<std::string> user_name;
-    std::vector<std::string> applicable_conditions; // always empty yet
+    std::vector<std::string> applicable_conditions; // names, in order
+    std::vector<std::string> condition_places;      // "FILE:LINE" of each, "" without
+    // Of each, its position in snapshot::conditions; -1: the last one of that name.
+    std::vector<std::int64_t> condition_definitions;
 
     config::locations locations; // "define_milter" and the names of attributes
+};
+
+// A define_applicable_condition as it was written; its rules are in the policy, at the same position.
+struct condition {
+    std::string name;
+    std::optional<std::string> description;
+    bool replaced = false;       // a later one has its name; milters that were defined between keep it
+    config::locations locations; // "define_applicable_condition", "description"
 };
 
 struct snapshot {
@@ -127,6 +138,7 @@ struct snapshot {
     config::recorded recorded;
     std::vector<milter> milters; // in order, disabled ones too
     std::vector<candidate> detection;
+    std::vector<condition> conditions;
     std::vector<std::string> files; // that it was read from, in the order of their load
     config::locations locations;    // "manager.n_workers" -> "FILE:LINE"
 };

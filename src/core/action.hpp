@@ -3,12 +3,14 @@
 #pragma once
 
 #include "core/event.hpp"
+#include "core/negotiation.hpp"
 #include "core/policy.hpp"
 #include "core/stage.hpp"
 #include "core/verdict.hpp"
 #include "wire/command.hpp"
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -66,6 +68,23 @@ struct send_body_to_mta {
     std::size_t size;
 };
 
+// `answered` follows, whatever happens outside.
+struct ask_worker {
+    std::shared_ptr<question const> what;
+};
+// Whether the address is in one of these lists; `answered` follows, with the child 0.
+struct look_up {
+    std::uint32_t id;
+    std::uint32_t question; // of policy::questions
+    ip_address address;
+};
+// What the child has said to this offer, for sessions that begin before it is asked (chain P3).
+struct remember {
+    child_index child;
+    wire::negotiate offer;
+    child_agreement agreed;
+};
+
 // Things to tell the administrator.
 struct child_failed {
     child_index child;
@@ -81,9 +100,10 @@ struct oddity { // tolerated, or refused, without a consequence for the session
     std::string text;
 };
 struct child_result {
-    std::string said;      // "pass", "reject", ..., "failed", "aborted", "not-asked"
-    microseconds took{0};  // its answers in this message, added up
-    std::size_t edits = 0; // that count
+    std::string said;         // "pass", "reject", ..., "failed", "aborted", "not-asked"
+    microseconds took{0};     // its answers in this message, added up
+    std::size_t edits = 0;    // that count
+    std::string skipped_by{}; // the condition that left it out, and where it is defined
 };
 struct message_done {
     std::string queue_id;
@@ -112,8 +132,8 @@ struct session_refused { // the MTA broke the protocol; the session ends
 };
 
 using action = std::variant<to_mta, to_child, connect_child, close_child, close_mta, arm, disarm, keep,
-                            drop_body, send_body, send_body_to_mta, child_failed, oddity, message_done,
-                            session_decided, evaluated, session_refused>;
+                            drop_body, send_body, send_body_to_mta, ask_worker, look_up, remember,
+                            child_failed, oddity, message_done, session_decided, evaluated, session_refused>;
 
 class actions {
 public:

@@ -1,5 +1,6 @@
 #include "core/chain.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace milter::core {
@@ -55,6 +56,8 @@ chain::chain(policy const& rules)
 void chain::connect(child_index i) {
     auto& one = at(i);
     one.link = child::link::connecting;
+    one.skipped_by.clear();
+    one.said = {};
     one.last = stage::negotiate;
     one.costs.reset();
     when_.out->add(connect_child{i, offer_});
@@ -64,6 +67,14 @@ void chain::connect(child_index i) {
 void chain::found_ready(child_index i) {
     at(i).link = child::link::negotiating;
     when_.out->add(disarm{connecting_of(i)});
+}
+
+void chain::begin_again(child_index i) {
+    auto& one = at(i);
+    one.link = child::link::dormant;
+    one.own.clear();
+    one.skipped_by.clear();
+    one.said = {};
 }
 
 void chain::offer(child_index i, wire::negotiate const& from_mta) {
@@ -111,7 +122,7 @@ void chain::postpone(child& one, stage what, Write write) {
 void chain::tell(child_index i, stage what, std::string_view payload, bool repeated) {
     auto& one = at(i);
     auto const write = [&](std::string& out) {
-        macros.append(out, what, one.agreed, repeated);
+        macros.append(out, what, one.agreed, one.own, repeated);
         wire::append_frame(out, code_of(what), payload);
     };
     if (!one.quiet()) { // only evaluation-mode children are told something while they owe
@@ -128,10 +139,12 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
 void chain::tell_macros(child_index i, stage what, bool repeated) {
     auto& one = at(i);
     if (repeated && !one.quiet()) { // it may yet refuse what came before
-        return postpone(one, what, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });
+        return postpone(one, what,
+                        [&](std::string& out) { macros.append(out, what, one.agreed, one.own, repeated); });
     }
     if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
-    when_.out->send_to_child(i, [&](std::string& out) { macros.append(out, what, one.agreed, repeated); });
+    when_.out->send_to_child(
+        i, [&](std::string& out) { macros.append(out, what, one.agreed, one.own, repeated); });
 }
 
 void chain::tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size) {
@@ -201,6 +214,14 @@ void chain::quit(child_index i) {
     }
 }
 
+void chain::skip_session(child_index i, std::string const& reason) {
+    auto& one = at(i);
+    quit(i);
+    if (one.link == child::link::dormant || one.link == child::link::failed) one.link = child::link::left;
+    one.skipped_by = reason;
+    one.said = "skipped";
+}
+
 void chain::fail(child_index i, stage where, failure why, std::string detail, std::string_view queue_id) {
     auto& one = at(i);
     if (!one.ready() && !one.settling()) return;
@@ -213,14 +234,47 @@ void chain::fail(child_index i, stage where, failure why, std::string detail, st
         child_failed{i, where, why, std::move(detail), one.rules->on_failure, std::string(queue_id)});
 }
 
+void chain::set_own_macro(child_index i, stage where, std::string_view name, std::string_view value) {
+    auto& own = at(i).own;
+    name = bare_name(name);
+    std::erase_if(own, [&](own_macro const& one) { return one.at == where && one.name == name; });
+    own.push_back({where, std::string(name), std::string(value)});
+}
+
+macro_values chain::own_macros_of(child_index i) const {
+    macro_values values;
+    for (auto const& one : at(i).own)
+        values.emplace_back(one.name, one.value);
+    return values;
+}
+
+std::string_view chain::macro_for(child_index i, std::string_view name) const {
+    auto const& own = at(i).own;
+    auto const found =
+        std::find_if(own.rbegin(), own.rend(), [&](own_macro const& one) { return one.name == name; });
+    return found == own.rend() ? macros.find(name) : std::string_view(found->value);
+}
+
+void chain::forget_message() {
+    macros.forget_message();
+    for (auto& one : children_) {
+        std::erase_if(one.own, [](own_macro const& each) {
+            return each.at != stage::connect && each.at != stage::helo;
+        });
+        if (one.link != child::link::failed && one.link != child::link::left) one.said = {};
+    }
+}
+
 std::vector<prospect> chain::prospects() const {
     std::vector<prospect> all;
-    for (auto const& one : children_) {
+    for (child_index i = 0; i < children_.size(); ++i) {
+        auto const& one = children_[i];
         if (one.link == child::link::left) continue;
         bool const refuses = verdict_of(one.rules->on_failure).has_value() && !one.evaluated();
         bool const quarantines = one.rules->on_failure == fallback::quarantine && !one.evaluated();
+        bool const asleep = one.link == child::link::dormant;
         all.push_back({one.ready() ? &one.agreed : nullptr, refuses, quarantines, one.evaluated(),
-                       &one.rules->extra_macros});
+                       &one.rules->extra_macros, asleep, i});
     }
     return all;
 }

@@ -48,6 +48,9 @@ struct child {
     std::deque<owed> owes;
     std::deque<postponed> backlog;
     std::size_t backlog_bytes = 0;
+    std::vector<own_macro> own;    // set by its conditions
+    std::string skipped_by;        // the condition that has left it out of the session
+    std::string_view said;         // its last decision: a word of core::child_said, or ""
     stage last = stage::negotiate; // shadow of its automaton (protocol 6.2)
     microseconds asked_at{0};
 
@@ -72,6 +75,8 @@ public:
     void connect(child_index i);
     // It was connected and has been offered that before (chain V.5); its answer follows.
     void found_ready(child_index i);
+    // A new session of the MTA: nothing is left of the last one. It must have quit.
+    void begin_again(child_index i);
     void offer(child_index i, wire::negotiate const& from_mta);
     // Its answer to the offer; false: the child has failed.
     bool negotiated(child_index i, wire::negotiate const& offer, wire::negotiated const& answer);
@@ -94,12 +99,21 @@ public:
     // Whoever owes something now: nobody waits for it any more.
     void overtake(child_index i);
 
+    // A condition leaves it out of the session (chain P57, P59): Q, or no connection at all.
+    void skip_session(child_index i, std::string const& reason);
     void abort(child_index i); // A, at once
     void quit(child_index i);  // Q and close
     // Closes without Q; its fallback counts from now on.
     void fail(child_index i, stage at, failure why, std::string detail, std::string_view queue_id);
 
     macro_store macros;
+    // A condition sets a macro for this child alone; an earlier value for the same stage goes (chain P62).
+    void set_own_macro(child_index i, stage at, std::string_view name, std::string_view value);
+    macro_values own_macros_of(child_index i) const;
+    // As this child knows it: its own, else the MTA's. By bare name; "" when there is none.
+    std::string_view macro_for(child_index i, std::string_view name) const;
+    // A new message: what conditions have set and seen of the last one is gone.
+    void forget_message();
     std::vector<prospect> prospects() const;
 
 private:

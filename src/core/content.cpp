@@ -11,6 +11,8 @@ void content::begin() {
     auto& mail = shared_.need_mail();
     if (mail.in_content) return;
     mail.in_content = true;
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        shared_.skip_without_recipients(i);
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         auto const& one = shared_.children.at(i);
         bool const absent = !one.ready() && one.link != child::link::failed;
@@ -96,7 +98,8 @@ void content::advance() {
         if (is_first && !one.evaluated()) of_group = open;
         if (one.ready() && !mine.done) feed(i, is_first ? open : of_group);
         if (box.at == ballot::state::decided) break;
-        open.close_for(one, mine, !passed);
+        // A condition may have left it out just now.
+        open.close_for(one, mine, box.at != ballot::state::passed);
     }
     if (mail->decided) return;
     auto const result = count(mail->ballots);
@@ -158,70 +161,119 @@ void content::feed(child_index i, gates const& open) {
     bool const early = one.rules->early_feed || open.end;
     while (one.ready() && one.quiet() && !mine.done && !mine.end_sent && !mine.body_in_queue) {
         if (!early || !open.headers) return;
-        if (feed_header(i)) continue;
-        if (!shared_.mail->headers_over) return;
-        if (feed_end_of_headers(i)) continue;
-        if (!open.body && !mine.body_over && one.agreed.wants(stage::body)) return;
-        if (feed_body(i)) continue;
-        if (!mine.body_over || !shared_.mail->end_seen || !open.end) return;
-        mine.told = mine.end_sent = true;
-        shared_.children.tell(i, stage::end_of_message, {});
+        auto went = feed_header(i);
+        if (went == fed::nothing && !shared_.mail->headers_over) return;
+        if (went == fed::nothing) went = feed_end_of_headers(i);
+        if (went == fed::nothing) {
+            if (!open.body && !mine.body_over && one.agreed.wants(stage::body)) return;
+            went = feed_body(i);
+        }
+        if (went == fed::nothing) {
+            if (!mine.body_over || !shared_.mail->end_seen || !open.end) return;
+            went = feed_end_of_message(i);
+        }
+        if (went == fed::held) return;
     }
 }
 
-bool content::feed_header(child_index i) {
+// Whether its conditions let it have this piece; false also as long as that is not known.
+bool content::concerns(child_index i, applicability::event_at_hand now) {
+    if (!conditions_.has_rules(i, now.at)) return true;
+    auto& mine = shared_.mail->parts[i];
+    constexpr unsigned bits_of_number = 32;
+    now.number += shared_.messages << bits_of_number;
+    now.size = shared_.mail->received;
+    if (now.at != stage::header) now.headers = mine.view ? &mine.view->headers : &shared_.mail->headers;
+    bool earlier_finished = true;
+    for (child_index k = 0; k < i; ++k)
+        earlier_finished &= shared_.mail->ballots[k].at == ballot::state::passed;
+    auto const found = conditions_.of(i, now, earlier_finished);
+    if (found == applicability::result::skipped) {
+        shared_.skip_message(i, conditions_.reason(i));
+        mine.edits.clear(); // a quarantine may have come early
+        shared_.mail->ballots[i].at = ballot::state::passed;
+    }
+    return found == applicability::result::applies;
+}
+
+content::fed content::feed_header(child_index i) {
     auto& mail = *shared_.mail;
     auto& mine = mail.parts[i];
     auto const& agreed = shared_.children.at(i).agreed;
     auto const& headers = mine.view ? mine.view->headers : mail.headers;
     while (mine.next_header < headers.size() && !headers.shown(mine.next_header))
         ++mine.next_header;
-    if (mine.next_header == headers.size()) return false;
-    auto const& field = headers.at(mine.next_header++);
-    if (!agreed.wants(stage::header)) return true;
+    if (mine.next_header == headers.size()) return fed::nothing;
+    auto const& field = headers.at(mine.next_header);
     std::string_view value = field.value;
     if (!agreed.steps.has(wire::step::leading_space) && value.starts_with(' ')) value.remove_prefix(1);
+    applicability::event_at_hand now;
+    now.at = stage::header;
+    now.number = mine.next_header;
+    now.header_name = field.name;
+    now.header_value = value;
+    if (!concerns(i, now)) return fed::held;
+    ++mine.next_header;
+    if (!agreed.wants(stage::header)) return fed::more;
     std::string payload;
     wire::append_string(payload, field.name);
     wire::append_string(payload, value);
     mine.told = true;
     shared_.children.tell(i, stage::header, payload);
-    return true;
+    return fed::more;
 }
 
-bool content::feed_end_of_headers(child_index i) {
+content::fed content::feed_end_of_headers(child_index i) {
     auto& mine = shared_.mail->parts[i];
-    if (mine.headers_over) return false;
+    if (mine.headers_over) return fed::nothing;
+    applicability::event_at_hand now;
+    now.at = stage::end_of_headers;
+    if (!concerns(i, now)) return fed::held;
     mine.headers_over = true;
-    if (!shared_.children.at(i).agreed.wants(stage::end_of_headers)) return true;
+    if (!shared_.children.at(i).agreed.wants(stage::end_of_headers)) return fed::more;
     mine.told = true;
     shared_.children.tell(i, stage::end_of_headers, {});
-    return true;
+    return fed::more;
 }
 
-bool content::feed_body(child_index i) {
+content::fed content::feed_body(child_index i) {
     auto& mail = *shared_.mail;
     auto& mine = mail.parts[i];
     auto const& one = shared_.children.at(i);
-    if (mine.body_over) return false;
+    if (mine.body_over) return fed::nothing;
     if (!one.agreed.wants(stage::body)) {
         mine.body_over = true;
-        return true;
+        return fed::more;
     }
     if (!mine.reading) mine.reading = mine.view ? mine.view->body : mail.body;
     auto const body_size = mine.view ? mine.view->body_size : mail.body_size;
     std::uint64_t const left = mine.reading ? body_size - mine.body_sent : 0;
     bool const complete = mail.end_seen;
     auto const size = static_cast<std::size_t>(std::min<std::uint64_t>(left, shared_.rules.chunk_size));
-    if (size == shared_.rules.chunk_size || (complete && size > 0)) {
-        mine.told = true;
-        mine.body_in_queue = !one.agreed.answers(stage::body);
-        shared_.children.tell_body(i, *mine.reading, mine.body_sent, size);
-        mine.body_sent += size;
-        return true;
+    if (size == 0 || (size < shared_.rules.chunk_size && !complete)) {
+        mine.body_over = complete;
+        return complete ? fed::more : fed::nothing;
     }
-    mine.body_over = complete;
-    return complete;
+    applicability::event_at_hand now;
+    now.at = stage::body;
+    now.number = mine.body_sent;
+    now.body = body_piece{*mine.reading, mine.body_sent, size};
+    if (!concerns(i, now)) return fed::held;
+    mine.told = true;
+    mine.body_in_queue = !one.agreed.answers(stage::body);
+    shared_.children.tell_body(i, *mine.reading, mine.body_sent, size);
+    mine.body_sent += size;
+    return fed::more;
+}
+
+content::fed content::feed_end_of_message(child_index i) {
+    auto& mine = shared_.mail->parts[i];
+    applicability::event_at_hand now;
+    now.at = stage::end_of_message;
+    if (!concerns(i, now)) return fed::held;
+    mine.told = mine.end_sent = true;
+    shared_.children.tell(i, stage::end_of_message, {});
+    return fed::more;
 }
 
 void content::body_sent(child_index i) {
@@ -234,6 +286,7 @@ void content::pass(child_index i, std::string_view said) {
     auto& mine = mail.parts[i];
     mine.done = true;
     mine.result.said = said;
+    shared_.children.at(i).said = mine.quarantines ? "quarantine" : "accept";
     if (shared_.children.at(i).evaluated()) {
         shared_.when.out->add(evaluated{i, mail.queue_id, mine.result});
         return;
@@ -278,6 +331,7 @@ void content::decided(child_index i, stage, verdict said) {
     auto& mine = mail.parts[i];
     mine.done = true;
     mine.result.said = name_of(said);
+    shared_.children.at(i).said = name_of(said);
     if (shared_.children.at(i).evaluated()) {
         shared_.when.out->add(evaluated{i, mail.queue_id, mine.result});
         return;

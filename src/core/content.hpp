@@ -2,6 +2,7 @@
 // as that is exact (chain IV.3, V.3), and the edits that come back (IV.4). Works on the message of the scene.
 #pragma once
 
+#include "core/applicability.hpp"
 #include "core/scene.hpp"
 
 #include <string_view>
@@ -10,7 +11,7 @@ namespace milter::core {
 
 class content {
 public:
-    explicit content(scene& shared) : shared_(shared) {}
+    content(scene& shared, applicability& conditions) : shared_(shared), conditions_(conditions) {}
 
     // What the MTA sends. Each must be followed by advance().
     void header(wire::header const& field);
@@ -43,9 +44,16 @@ private:
     };
     void begin();
     void feed(child_index i, gates const& open);
-    bool feed_header(child_index i);
-    bool feed_end_of_headers(child_index i);
-    bool feed_body(child_index i);
+    bool concerns(child_index i, applicability::event_at_hand now);
+    enum class fed {
+        more,    // it can go on
+        nothing, // there is nothing (more) of this kind for it
+        held,    // a condition holds it back, or has left the child out
+    };
+    fed feed_header(child_index i);
+    fed feed_end_of_headers(child_index i);
+    fed feed_body(child_index i);
+    fed feed_end_of_message(child_index i);
     void finish(child_index i);
     void keep_view_before(child_index changing);
     void commit(child_index i);
@@ -61,6 +69,7 @@ private:
 
     scene& shared_;
     bool told_of_dissolved_ = false; // once a session is enough
+    applicability& conditions_;
 };
 
 } // namespace milter::core

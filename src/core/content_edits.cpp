@@ -69,6 +69,7 @@ void content::use_body_of(child_index i) {
 
 void content::edited(child_index i, wire::reply const& said) {
     auto& mine = shared_.mail->parts[i];
+    mine.quarantines |= std::holds_alternative<wire::quarantine>(said);
     if (shared_.children.at(i).evaluated()) { // counted, never kept (chain P63, P65)
         bool const more_body =
             std::holds_alternative<wire::replace_body>(said) && std::exchange(mine.replaces_body, true);

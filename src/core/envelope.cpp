@@ -4,15 +4,16 @@
 
 namespace milter::core {
 
-envelope::envelope(scene& shared, stage at, std::string_view payload, bool refused_recipient)
-    : shared_(shared), at_(at), payload_(payload), refused_recipient_(refused_recipient),
-      ballots_(shared.children.size()) {}
+envelope::envelope(scene& shared, applicability& conditions, command what)
+    : shared_(shared), conditions_(conditions), at_(what.at), payload_(what.payload),
+      refused_recipient_(what.refused_recipient), number_(what.number), recipient_(std::move(what.recipient)),
+      size_(what.size), ballots_(shared.children.size()) {}
 
 outcome envelope::advance() {
     bool blocked = false; // an earlier child may still refuse
     for (child_index i = 0; i < ballots_.size(); ++i) {
         auto& mine = ballots_[i];
-        if (mine.at == ballot::state::waiting && (!blocked || in_parallel(i))) start(i);
+        if (mine.at == ballot::state::waiting && (!blocked || in_parallel(i))) start(i, !blocked);
         // A child that was lost after it had been asked.
         if (mine.at == ballot::state::asked && shared_.children.at(i).link == child::link::failed)
             mine = shared_.ballot_of_lost(i, at_);
@@ -29,16 +30,58 @@ bool envelope::in_parallel(child_index i) const {
     return at_ == stage::mail && rules.parallel_mail;
 }
 
-void envelope::start(child_index i) {
+void envelope::start(child_index i, bool earlier_answered) {
     auto const& one = shared_.children.at(i);
-    if (shared_.finished(i) || one.link == child::link::left || one.link == child::link::dormant)
+    bool const asleep = one.link == child::link::dormant;
+    if (shared_.finished(i) || one.link == child::link::left || (asleep && at_ != stage::connect)) {
         ballots_[i].at = ballot::state::passed;
-    else if (one.link == child::link::failed)
+        return;
+    }
+    bool const failed = one.link == child::link::failed;
+    if ((asleep || failed || one.ready()) && !concerns(i, earlier_answered)) return;
+    if (asleep) shared_.children.connect(i);
+    if (failed)
         ballots_[i] = shared_.ballot_of_lost(i, at_);
     else if (one.ready() && (one.quiet() || one.evaluated()))
         start_ready(i);
     else if (one.evaluated()) // not connected yet: nobody waits for it, so it cannot take part
         ballots_[i].at = ballot::state::passed;
+}
+
+// Whether its conditions let this command through. When not, it has no say in it; when that is not known yet,
+// it waits.
+bool envelope::concerns(child_index i, bool earlier_answered) {
+    applicability::event_at_hand now;
+    now.at = at_;
+    now.number = number_;
+    now.recipient = recipient_;
+    now.size = size_;
+    auto const found = conditions_.of(i, now, earlier_answered);
+    if (found == applicability::result::skipped) leave_out(i);
+    if (found != applicability::result::applies || was_shown_nobody(i)) return false;
+    if (at_ == stage::rcpt && !refused_recipient_) shared_.mail->parts[i].recipient_shown = true;
+    return true;
+}
+
+// What leaving out means at each command (chain P57, P59).
+void envelope::leave_out(child_index i) {
+    ballots_[i].at = ballot::state::passed;
+    if (at_ == stage::connect || at_ == stage::helo)
+        shared_.children.skip_session(i, conditions_.reason(i));
+    else if (at_ != stage::rcpt)
+        shared_.skip_message(i, conditions_.reason(i));
+    else if (!refused_recipient_) {
+        shared_.mail->parts[i].recipient_hidden = true;
+        shared_.mail->parts[i].result.skipped_by = conditions_.reason(i);
+    }
+}
+
+// Behind the recipients, a child that has seen none of them has no part in the message (chain P59).
+bool envelope::was_shown_nobody(child_index i) {
+    if (at_ != stage::data || !shared_.mail) return false;
+    if (!shared_.skip_without_recipients(i)) return false;
+    ballots_[i].at = ballot::state::passed;
+    return true;
 }
 
 void envelope::start_ready(child_index i) {

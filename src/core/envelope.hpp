@@ -3,6 +3,7 @@
 // session's business.
 #pragma once
 
+#include "core/applicability.hpp"
 #include "core/scene.hpp"
 #include "core/verdict.hpp"
 
@@ -14,11 +15,19 @@ namespace milter::core {
 
 class envelope {
 public:
-    // refused_recipient: the MTA itself has refused it (chain P21).
-    envelope(scene& shared, stage at, std::string_view payload, bool refused_recipient);
+    struct command {
+        stage at = stage::connect;
+        std::string_view payload;
+        bool refused_recipient = false; // by the MTA itself (chain P21)
+        std::uint64_t number = 0;       // tells the commands of a session apart
+        std::string recipient{};        // as the client wrote it
+        std::uint64_t size = 0;         // bytes, as the client announced with the sender; 0 = not
+    };
+    envelope(scene& shared, applicability& conditions, command what);
 
     stage at() const { return at_; }
     bool refused_recipient() const { return refused_recipient_; }
+    std::string const& recipient() const { return recipient_; }
 
     // Asks whoever may be asked by now. To be called after everything that happened.
     outcome advance();
@@ -33,15 +42,22 @@ public:
     void time_is_up();
 
 private:
-    void start(child_index i);
+    void start(child_index i, bool earlier_answered);
+    bool concerns(child_index i, bool earlier_answered);
+    void leave_out(child_index i);
+    bool was_shown_nobody(child_index i);
     void start_ready(child_index i);
     bool fits_unknown(child_index i) const;
     bool in_parallel(child_index i) const;
 
     scene& shared_;
+    applicability& conditions_;
     stage at_;
     std::string payload_;
     bool refused_recipient_;
+    std::uint64_t number_;
+    std::string recipient_;
+    std::uint64_t size_;
     std::vector<ballot> ballots_;
 };
 

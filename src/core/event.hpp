@@ -2,16 +2,15 @@
 // while its actions are performed; nothing here keeps them longer.
 #pragma once
 
+#include "core/question.hpp"
 #include "wire/frame.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <variant>
 
 namespace milter::core {
-
-using child_index = std::uint32_t; // position in policy::children
-using body_id = std::uint32_t;     // one kept body of this session; never reused
 
 // How a child was lost; the words are in docs/manual/operating.md.
 enum class failure {
@@ -29,13 +28,25 @@ std::string_view describe(failure why);
 
 // What a deadline is about: mta, the MTA's next packet; `child` counts for connecting and reply only.
 struct deadline {
-    enum class kind : std::uint8_t { mta, negotiation, command, end_of_message, progress, connecting, reply };
+    enum class kind : std::uint8_t {
+        mta,
+        negotiation,
+        command,
+        end_of_message,
+        progress,
+        connecting,
+        reply,
+        question
+    };
     deadline::kind what = deadline::kind::command;
     child_index child = 0;
     friend bool operator==(deadline const&, deadline const&) = default;
 };
 
-struct mta_connected {}; // the first event
+struct mta_connected {                // the first event
+    std::uint64_t sessions = 0;       // of the process, this one included
+    std::uint32_t minute_of_week = 0; // local time; Monday 00:00 is 0
+};
 struct from_mta {
     wire::frame packet;
 };
@@ -74,10 +85,16 @@ struct body_not_kept {
     body_id body;
     std::string_view detail;
 };
+// Answers to one ask_worker or look_up. What is left out of it cannot be known.
+struct answered {
+    std::uint32_t id;
+    std::span<block_answer const> answers;
+};
 // The process ends: whatever is not decided gets a temporary failure.
 struct stop_now {};
 
-using event = std::variant<mta_connected, from_mta, mta_lost, child_connected, child_ready, from_child,
-                           child_lost, deadline_passed, body_sent, body_sent_to_mta, body_not_kept, stop_now>;
+using event =
+    std::variant<mta_connected, from_mta, mta_lost, child_connected, child_ready, from_child, child_lost,
+                 deadline_passed, body_sent, body_sent_to_mta, body_not_kept, answered, stop_now>;
 
 } // namespace milter::core

@@ -52,6 +52,29 @@ std::string_view macro_store::value(stage at, std::string_view name) const {
     return {};
 }
 
+std::string_view macro_store::find(std::string_view name) const {
+    for (auto at = stage_count; at-- > 0;)
+        if (auto const found = value(static_cast<stage>(at), name); !found.empty()) return found;
+    return {};
+}
+
+macro_values macro_store::all() const {
+    macro_values values;
+    for (std::size_t at = 0; at < stage_count; ++at) {
+        wire::macros pairs{code_of(static_cast<stage>(at)), wire::strings(pairs_.at(at))};
+        while (auto const pair = pairs.next()) {
+            auto const name = bare_name(pair->first);
+            auto const known = std::find_if(values.begin(), values.end(),
+                                            [&](auto const& one) { return one.first == name; });
+            if (known == values.end())
+                values.emplace_back(name, pair->second);
+            else
+                known->second = pair->second;
+        }
+    }
+    return values;
+}
+
 void macro_store::set_lists(mta_agreement const& asked, mta_kind assumed) {
     assumed_ = assumed;
     requested_ = {};
@@ -65,31 +88,51 @@ bool macro_store::only_for_others(wire::macro_stage at, std::string_view name) c
     return contains(requested, name) && !contains(default_macros(at, assumed_), name);
 }
 
-void macro_store::append(std::string& out, stage at, child_agreement const& child, bool repeated) const {
+void macro_store::append(std::string& out, stage at, child_agreement const& child,
+                         std::span<own_macro const> own, bool repeated) const {
     auto const list_at = macros_of(at);
+    if (!list_at) return; // L, B, U: filters ignore theirs (protocol 5.1)
+    auto const& wanted = child.macros.at(static_cast<std::size_t>(*list_at));
     bool const present = fresh(at) || (repeated && known_.at(index(at)));
-    if (!present || !list_at) return; // L, B, U: filters ignore theirs (protocol 5.1)
-    auto const& pairs = pairs_.at(index(at));
+    bool const from_mta = present && !(wanted && wanted->empty() && extra_of(child, *list_at).empty());
+    bool const from_conditions =
+        std::any_of(own.begin(), own.end(), [at](own_macro const& one) { return one.at == at; });
+    if (!from_mta && !from_conditions) return;
     char const code = code_of(at);
-    auto const& own = child.macros.at(static_cast<std::size_t>(*list_at));
-    auto const extra = extra_of(child, *list_at);
-    if (own && own->empty() && extra.empty()) return;
-    if (!own && requested_.at(static_cast<std::size_t>(*list_at)).empty()) {
-        wire::append_frame(out, wire::macros::code, std::string_view(&code, 1), pairs);
+    bool const untouched = !wanted && requested_.at(static_cast<std::size_t>(*list_at)).empty();
+    if (untouched && !from_conditions) {
+        wire::append_frame(out, wire::macros::code, std::string_view(&code, 1), pairs_.at(index(at)));
         return;
     }
     std::string kept;
-    wire::macros all{code, wire::strings(pairs)};
+    if (from_mta) append_pairs(kept, at, child, own);
+    for (auto const& one : own) {
+        if (one.at != at) continue;
+        wire::append_string(kept, one.name.size() > 1 ? "{" + one.name + "}" : one.name);
+        wire::append_string(kept, one.value);
+    }
+    wire::append_frame(out, wire::macros::code, std::string_view(&code, 1), kept);
+}
+
+// The MTA's, as far as the child asked for them and its conditions have not set others.
+void macro_store::append_pairs(std::string& kept, stage at, child_agreement const& child,
+                               std::span<own_macro const> own) const {
+    auto const list_at = *macros_of(at);
+    auto const& wanted = child.macros.at(static_cast<std::size_t>(list_at));
+    auto const extra = extra_of(child, list_at);
+    wire::macros all{code_of(at), wire::strings(pairs_.at(index(at)))};
     while (auto const pair = all.next()) {
         auto const name = bare_name(pair->first);
-        bool const hidden = own ? !contains(*own, name) : only_for_others(*list_at, name);
+        bool const hidden = wanted ? !contains(*wanted, name) : only_for_others(list_at, name);
         bool const besides =
             std::any_of(extra.begin(), extra.end(), [&](auto const& one) { return bare_name(one) == name; });
         if (hidden && !besides) continue;
+        bool const replaced = std::any_of(
+            own.begin(), own.end(), [&](own_macro const& one) { return one.at == at && one.name == name; });
+        if (replaced) continue;
         wire::append_string(kept, pair->first);
         wire::append_string(kept, pair->second);
     }
-    wire::append_frame(out, wire::macros::code, std::string_view(&code, 1), kept);
 }
 
 } // namespace milter::core

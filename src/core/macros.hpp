@@ -2,6 +2,7 @@
 // are passed on byte for byte; nothing is looked at but the names.
 #pragma once
 
+#include "core/condition.hpp"
 #include "core/negotiation.hpp"
 
 #include <array>
@@ -9,6 +10,13 @@
 #include <string_view>
 
 namespace milter::core {
+
+// A macro that a condition has set for one child (chain P62): told with those of its stage.
+struct own_macro {
+    stage at;
+    std::string name; // without braces
+    std::string value;
+};
 
 class macro_store {
 public:
@@ -27,16 +35,24 @@ public:
     // The value of a macro (bare name) at a stage; "" when there is none.
     std::string_view value(stage at, std::string_view name) const;
 
+    // The value at the latest stage that has one, of the bare name; "" when there is none.
+    std::string_view find(std::string_view name) const;
+    // All of them by bare name; a later stage's value wins.
+    macro_values all() const;
+
     // What the MTA was asked for, on behalf of some child. At a stage without, what it sends by itself is
     // passed on untouched to whoever has no list.
     void set_lists(mta_agreement const& asked, mta_kind assumed);
     // Appends the D packet for a child, or nothing when it must not get one. repeated: for a command that is
-    // told again, with what came with it the first time.
-    void append(std::string& out, stage at, child_agreement const& child, bool repeated = false) const;
+    // told again, with what came with it the first time. own: what its conditions have set; it comes besides.
+    void append(std::string& out, stage at, child_agreement const& child, std::span<own_macro const> own,
+                bool repeated = false) const;
 
 private:
     void clear(stage at);
     static std::size_t index(stage at) { return static_cast<std::size_t>(at); }
+    void append_pairs(std::string& kept, stage at, child_agreement const& child,
+                      std::span<own_macro const> own) const;
     bool only_for_others(wire::macro_stage at, std::string_view name) const;
 
     std::array<std::string, stage_count> pairs_;

@@ -27,6 +27,8 @@ struct content_view {
 struct child_part {
     bool told = false; // it has seen its sender or some content, and an abort would mean something to it
     bool done = false; // it has nothing more to do with this message
+    bool recipient_shown = false; // its conditions let one through
+    bool recipient_hidden = false;
     bool lost = false; // because it failed: its fallback stands for it from there on
     // It has said all that it will say, and was not lost: no fallback counts.
     bool finished() const { return done && !lost; }
@@ -53,6 +55,7 @@ struct child_part {
     bool changes_headers() const {
         return std::any_of(edits.begin(), edits.end(), [](edit const& one) { return one.is_of_header(); });
     }
+    bool quarantines = false;
     bool undeclared_body = false;
     bool replaces_body = false; // evaluation mode: counted once
 
@@ -66,6 +69,7 @@ struct message {
     std::string sender;
     std::size_t recipients = 0; // accepted by the chain
     std::size_t refused_recipients = 0;
+    std::vector<std::string> recipient_list; // the accepted ones, when a condition may ask for them
 
     bool unknown_told = false; // an unknown command has come inside the message
     bool data_told = false;

@@ -212,6 +212,7 @@ mta_agreement answer_to_mta(wire::negotiate const& offer, std::span<prospect con
     bool wants_refused_recipients = false;
     for (auto const& one : heard) {
         if (one.can_quarantine) claimed |= action::quarantine;
+        if (one.not_asked && !one.agreed) claimed |= offer.actions;
         if (!one.agreed) continue;
         claimed |= one.agreed->actions;
         if (one.agreed->masked.has(action::add_recipient_with_args)) // degrades (chain P40)

@@ -48,11 +48,13 @@ tl::expected<child_agreement, std::string> read_answer(wire::negotiate const& of
 
 // What a child may still become, as far as the answer to the MTA is concerned.
 struct prospect {
-    child_agreement const* agreed = nullptr; // null: not known, it may want anything
+    child_agreement const* agreed = nullptr; // now, or last time; null: not known, it may want anything
     bool can_refuse = false;                 // its fallback may refuse at any stage
     bool can_quarantine = false;             // its fallback may
     bool only_watches = false;               // in evaluation mode: what it says reaches nobody
     stage_macros const* extra = nullptr;     // wanted for it in any case; null: none
+    bool not_asked = false;                  // yet: it is connected later, if at all (chain P3)
+    std::uint32_t child = 0;                 // position in policy::children
 };
 
 struct mta_agreement {

@@ -2,6 +2,7 @@
 // core owns this type and config builds one; nothing here is text that still has to be understood.
 #pragma once
 
+#include "core/condition.hpp"
 #include "wire/endpoint.hpp"
 #include "wire/options.hpp"
 
@@ -42,6 +43,7 @@ struct child_policy {
     bool parallel_mail = false;     // the sender already before them (chain V.2)
     stage_macros extra_macros;      // that the MTA is asked for on its behalf (chain P9)
     std::optional<std::string> parallel_group; // chain V.4
+    std::vector<std::uint32_t> conditions;     // of policy::conditions, in order; all must let it through
     // For whoever makes the connections; a session decides nothing by them.
     std::size_t pool_size = 0; // connections kept ready, a worker thread (chain V.5)
     milliseconds pool_idle{60'000};
@@ -73,6 +75,9 @@ struct policy {
     std::size_t evaluation_queue = 1024 * 1024;   // bytes that an evaluation-mode child may lag behind
     std::size_t chunk_size = 65'535;              // bytes of body a packet, to children
     core::limits limits;
+    std::vector<condition> conditions;
+    std::vector<question_source> questions; // what expressions ask (core::asks)
+    milliseconds worker_timeout{5'000};     // for the answer of a Ruby block
 };
 
 } // namespace milter::core

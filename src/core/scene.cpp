@@ -19,7 +19,8 @@ milliseconds scene::command_timeout() const {
 message& scene::need_mail() {
     if (!mail) {
         mail = std::make_unique<message>(children.size(), profile);
-        children.macros.forget_message();
+        children.forget_message();
+        ++messages;
     }
     return *mail;
 }
@@ -32,6 +33,7 @@ body_id scene::new_body() {
 
 void scene::fail(child_index i, stage at, failure why, std::string detail) {
     children.fail(i, at, why, std::move(detail), queue_id());
+    children.at(i).said = "failed";
     if (auto* const mine = part(i); mine && !mine->done) {
         mine->done = mine->lost = true;
         mine->result.said = "failed";
@@ -62,6 +64,22 @@ void scene::leave_message(child_index i, std::string_view said) {
     if (children.at(i).evaluated()) when.out->add(evaluated{i, mail->queue_id, mine.result});
 }
 
+void scene::skip_message(child_index i, std::string const& reason) {
+    auto& mine = mail->parts[i];
+    if (mine.done) return;
+    if (mine.told) children.abort(i);
+    mine.done = true;
+    mine.result.said = children.at(i).said = "skipped";
+    mine.result.skipped_by = reason;
+}
+
+bool scene::skip_without_recipients(child_index i) {
+    auto const& mine = mail->parts[i];
+    if (mine.done || !mine.recipient_hidden || mine.recipient_shown) return false;
+    skip_message(i, std::string(mine.result.skipped_by));
+    return true;
+}
+
 void scene::dismiss(bool keep_evaluated) {
     for (child_index i = 0; i < children.size(); ++i)
         if (!(keep_evaluated && children.at(i).evaluated())) leave_message(i, "aborted");
@@ -82,11 +100,14 @@ void scene::report(bool aborted) {
     done.decided_by = mail->decided_by;
     for (child_index i = 0; i < children.size(); ++i) {
         auto result = mail->parts[i].result;
-        if (result.said.empty()) {
-            auto const link = children.at(i).link;
-            result.said = link == child::link::failed ? "failed"
-                          : link == child::link::left ? "left"
-                                                      : "not-asked";
+        auto const& one = children.at(i);
+        if (result.said.empty() && !one.skipped_by.empty()) {
+            result.said = "skipped";
+            result.skipped_by = one.skipped_by;
+        } else if (result.said.empty()) {
+            result.said = one.link == child::link::failed ? "failed"
+                          : one.link == child::link::left ? "left"
+                                                          : "not-asked";
         }
         done.children.push_back(std::move(result));
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/chain.hpp"
+#include "core/facts.hpp"
 #include "core/message.hpp"
 #include "core/negotiation.hpp"
 #include "core/policy.hpp"
@@ -26,9 +27,13 @@ struct scene {
     mta_kind profile;      // automatic until the MTA is recognised (at connect)
     std::string connect;   // payload of its C
     std::string helo;      // payload of its H
-    bool session_open = false;
+    core::client client;   // of connect
+    std::string helo_name;
+    std::uint64_t sessions = 0; // of the process, when this one began
+    std::uint32_t minute_of_week = 0;
 
     std::unique_ptr<message> mail;
+    std::uint64_t messages = 0; // begun so far
     body_id last_body = 0;
 
     // Answers the MTA's command, if it expects an answer to it.
@@ -37,6 +42,8 @@ struct scene {
 
     message& need_mail();
     std::string_view queue_id() const { return mail ? std::string_view(mail->queue_id) : std::string_view(); }
+    // What conditions of later children may know of this one: a word of core::child_said, or "".
+    std::string_view result_so_far(child_index i) const { return children.at(i).said; }
     child_part* part(child_index i) { return mail ? &mail->parts[i] : nullptr; }
 
     body_id new_body();
@@ -49,6 +56,10 @@ struct scene {
     void note(std::optional<child_index> child, stage at, std::string text);
     // A to a child that is in the message and has not finished; it has no part in it from then on.
     void leave_message(child_index i, std::string_view said);
+    // A condition leaves the child out of the rest of the message (chain P59, P60).
+    void skip_message(child_index i, std::string const& reason);
+    // The same if conditions have hidden every recipient from it; false otherwise.
+    bool skip_without_recipients(child_index i);
     // Ends the message for all who still have a part in it, except evaluation-mode children when
     // `keep_evaluated`.
     void dismiss(bool keep_evaluated);

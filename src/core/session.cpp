@@ -4,7 +4,7 @@
 
 namespace milter::core {
 
-session::session(policy const& rules) : shared_(rules) {}
+session::session(policy const& rules, memory const* known) : shared_(rules), known_(known) {}
 
 void session::handle(event const& happened, microseconds now, actions& out) {
     if (finished_) return;
@@ -30,7 +30,9 @@ void session::advance() {
     if (mta_gone_) release_finished_children();
 }
 
-void session::on(mta_connected const&) {
+void session::on(mta_connected const& begun) {
+    shared_.sessions = begun.sessions;
+    shared_.minute_of_week = begun.minute_of_week;
     await_mta(shared_.rules.offer_timeout);
 }
 
@@ -44,8 +46,8 @@ void session::advance_negotiation() {
     for (std::size_t i = 0; i < shared_.children.size(); ++i)
         if (shared_.children.at(i).settling() && !shared_.children.at(i).evaluated()) return;
     negotiated_ = true;
-    auto const prospects = shared_.children.prospects();
-    shared_.agreed = answer_to_mta(shared_.offer, prospects, shared_.rules.mta);
+    auto const all = prospects();
+    shared_.agreed = answer_to_mta(shared_.offer, all, shared_.rules.mta);
     shared_.children.macros.set_lists(shared_.agreed, shared_.rules.mta);
     shared_.when.out->add(disarm{{deadline::kind::negotiation}});
     auto const& agreed = shared_.agreed;
@@ -65,6 +67,8 @@ void session::advance_envelope() {
 void session::conclude(outcome const& result) {
     auto const at = asked_->at();
     bool const refused_recipient = asked_->refused_recipient();
+    auto recipient = asked_->recipient();
+    conditions_.forget();
     auto const by = static_cast<child_index>(result.by);
     bool const passed = result.at == outcome::state::passed;
     auto said = passed ? agreement_of_all() : asked_->said_by(by);
@@ -73,7 +77,10 @@ void session::conclude(outcome const& result) {
     shared_.when.out->add(disarm{{deadline::kind::command}});
     shared_.when.out->add(disarm{{deadline::kind::progress}});
     if (passed && at == stage::unknown) said = verdict{}; // never accept there (chain P22)
-    if (passed && at == stage::rcpt && !refused_recipient) ++shared_.mail->recipients;
+    if (passed && at == stage::rcpt && !refused_recipient) {
+        ++shared_.mail->recipients;
+        if (!shared_.rules.conditions.empty()) shared_.mail->recipient_list.push_back(std::move(recipient));
+    }
     shared_.answer(at, said);
     if (passed) {
         if (said.what == verdict::kind::accept && shared_.mail) shared_.report(false);
@@ -204,6 +211,8 @@ void session::on(deadline_passed const& passed) {
         if (!asked_ && (!end_pending_ || replaying_)) return;
         send_progress();
         return shared_.when.out->add(arm{{deadline::kind::progress}, shared_.rules.progress_interval});
+    case deadline::kind::question:
+        return conditions_.give_up();
     case deadline::kind::connecting:
         return shared_.fail(i, stage::negotiate, failure::late, "not connected within connection_timeout");
     case deadline::kind::reply: {
@@ -215,6 +224,10 @@ void session::on(deadline_passed const& passed) {
                                    : "nothing within reading_timeout");
     }
     }
+}
+
+void session::on(answered const& said) {
+    conditions_.answered(said.id, said.answers);
 }
 
 void session::on(body_not_kept const& lost) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/action.hpp"
+#include "core/applicability.hpp"
 #include "core/content.hpp"
 #include "core/envelope.hpp"
 #include "core/event.hpp"
@@ -13,13 +14,22 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace milter::core {
 
 class session {
 public:
-    // rules must outlive the session.
-    explicit session(policy const& rules);
+    // What children have said to offers in earlier sessions, by their index (chain P3): kept by whoever runs
+    // sessions, from their `remember` actions.
+    struct remembered {
+        wire::negotiate offer;
+        child_agreement agreed;
+    };
+    using memory = std::vector<std::optional<remembered>>;
+
+    // rules and known (may be null) must outlive the session.
+    explicit session(policy const& rules, memory const* known = nullptr);
 
     // now: since any fixed point in time; never goes back. The actions are appended, in the order to be
     // performed.
@@ -42,6 +52,7 @@ private:
     void on(body_sent const&);
     void on(body_sent_to_mta const&);
     void on(body_not_kept const&);
+    void on(answered const&);
     void on(stop_now const&);
 
     // session_mta.cpp: what the MTA says
@@ -56,13 +67,15 @@ private:
     void take_command(wire::command const& what, wire::frame const& packet);
     void recognise_mta(wire::connect const& what);
     void take_connect(wire::connect const& what, wire::frame const& packet);
-    void take_helo(wire::frame const& packet);
+    void take_helo(wire::helo const& what, wire::frame const& packet);
     void retry_failed();
     void take_mail(wire::mail const& what, wire::frame const& packet);
-    void take_message_command(stage at, wire::frame const& packet);
+    void take_message_command(stage at, std::string_view recipient, wire::frame const& packet);
     void take_content(stage at, wire::command const& what);
     bool too_much(wire::header const& field);
-    void ask(stage at, wire::frame const& packet, bool refused_recipient = false);
+    void ask(envelope::command what);
+    std::vector<prospect> prospects() const;
+    void connect_children();
     void abort_message();
     void abandon_command();
     void begin_again();
@@ -100,7 +113,10 @@ private:
     bool waiting() const { return (offered_ && !negotiated_) || asked_ || end_pending_; }
 
     scene shared_;
-    content content_{shared_};
+    memory const* known_;
+    applicability conditions_{shared_};
+    content content_{shared_, conditions_};
+    std::uint64_t commands_ = 0; // so far
 
     bool offered_ = false;           // the MTA's offer has come
     bool negotiated_ = false;        // and been answered

@@ -54,6 +54,7 @@ void session::on(from_child const& said) {
                             "it answers " + std::string(wire::reply_name(said.packet.code)) +
                                 " to the offer");
     if (!shared_.children.negotiated(i, shared_.offer, *answer)) return;
+    shared_.when.out->add(remember{i, shared_.offer, one.agreed});
     if (negotiated_ && !fits_agreement(i)) return;
     if (!shared_.connect.empty()) catch_up(i);
 }
@@ -63,6 +64,13 @@ bool session::fits_agreement(child_index i) {
     for (auto const at : {stage::mail, stage::rcpt, stage::data, stage::unknown, stage::header,
                           stage::end_of_headers, stage::body}) {
         bool const suppressed = shared_.agreed.steps.has_all(opt_out_of(at));
+        bool const unheard = !shared_.agreed.answered(at) && shared_.children.at(i).agreed.answers(at);
+        if (unheard && at != stage::header && at != stage::end_of_headers && at != stage::body) {
+            shared_.fail(i, stage::negotiate, failure::protocol,
+                         "it answers at " + std::string(name_of(at)) +
+                             ", where the MTA was told not to wait in this session");
+            return false;
+        }
         if (!suppressed || !shared_.children.at(i).agreed.wants(at) || at == stage::end_of_headers) continue;
         if (at == stage::data || at == stage::unknown) continue; // it can do without
         shared_.fail(i, stage::negotiate, failure::protocol,
@@ -185,6 +193,7 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
         shared_.note(i, at, "discard has no meaning here; taken as continue");
         heard = verdict{};
     }
+    shared_.children.at(i).said = heard->what == verdict::kind::go_on ? "" : name_of(*heard);
     if (heard->what == verdict::kind::accept) accepted(i, at);
     auto* const mine = shared_.part(i);
     bool const one_recipient = at == stage::rcpt && heard->what != verdict::kind::discard;

@@ -2,6 +2,7 @@
 #include "core/session.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace milter::core {
@@ -11,6 +12,18 @@ namespace {
 // What an MTA may say while it should wait for an answer (chain P49).
 constexpr std::size_t most_held_packets = 256;
 constexpr std::size_t most_held_bytes = 1024 * 1024;
+
+// What the client announced with its sender (RFC 1870); 0 when it did not.
+std::uint64_t announced_size(wire::strings arguments) {
+    constexpr std::string_view name = "SIZE=";
+    std::uint64_t size = 0;
+    while (auto const one = arguments.next()) {
+        if (!lower_case(*one).starts_with(lower_case(name))) continue;
+        auto const digits = one->substr(name.size());
+        std::from_chars(digits.data(), digits.data() + digits.size(), size);
+    }
+    return size;
+}
 
 } // namespace
 
@@ -112,8 +125,24 @@ void session::take(wire::negotiate const& offer) {
     shared_.offer = offer;
     shared_.children.offered(offer);
     shared_.when.out->add(arm{{deadline::kind::negotiation}, shared_.rules.negotiation_timeout});
+    connect_children();
+}
+
+// A child with a condition on the client is connected when that is known to hold (chain P57, P58).
+void session::connect_children() {
     for (child_index i = 0; i < shared_.children.size(); ++i)
-        shared_.children.connect(i);
+        if (!conditions_.connects_late(i)) shared_.children.connect(i);
+}
+
+// What the children need, as far as they have said so: now, or else last time (chain P3).
+std::vector<prospect> session::prospects() const {
+    auto all = shared_.children.prospects();
+    for (auto& one : all) {
+        if (one.agreed || !known_ || one.child >= known_->size()) continue;
+        auto const& before = (*known_)[one.child];
+        if (before && before->offer == shared_.offer) one.agreed = &before->agreed;
+    }
+    return all;
 }
 
 void session::take(wire::macros const& pairs) {
@@ -141,14 +170,15 @@ void session::take_command(wire::command const& what, wire::frame const& packet)
     case stage::connect:
         return take_connect(std::get<wire::connect>(what), packet);
     case stage::helo:
-        return take_helo(packet);
+        return take_helo(std::get<wire::helo>(what), packet);
     case stage::mail:
         return take_mail(std::get<wire::mail>(what), packet);
     case stage::rcpt:
+        return take_message_command(at, std::get<wire::rcpt>(what).address, packet);
     case stage::data:
-        return take_message_command(at, packet);
+        return take_message_command(at, {}, packet);
     case stage::unknown:
-        return ask(at, packet);
+        return ask({at, packet.payload});
     default:
         return take_content(at, what);
     }
@@ -168,14 +198,17 @@ void session::recognise_mta(wire::connect const& what) {
 void session::take_connect(wire::connect const& what, wire::frame const& packet) {
     if (shared_.rules.mta == mta_kind::automatic) recognise_mta(what);
     shared_.connect = packet.payload;
-    ask(stage::connect, packet);
+    shared_.client = {std::string(what.host), what.family, std::string(what.address), what.port,
+                      parse_address(what.address)};
+    ask({stage::connect, packet.payload});
 }
 
-void session::take_helo(wire::frame const& packet) {
+void session::take_helo(wire::helo const& what, wire::frame const& packet) {
     if (shared_.mail) abort_message(); // before the helo, as sendmail does (chain P24)
     shared_.helo = packet.payload;
+    shared_.helo_name = what.name;
     shared_.children.macros.begin(stage::helo);
-    ask(stage::helo, packet);
+    ask({stage::helo, packet.payload});
 }
 
 void session::take_mail(wire::mail const& what, wire::frame const& packet) {
@@ -184,7 +217,9 @@ void session::take_mail(wire::mail const& what, wire::frame const& packet) {
     mail.sender = what.address;
     mail.queue_id = shared_.children.macros.value(stage::mail, "i");
     retry_failed();
-    ask(stage::mail, packet);
+    envelope::command asked{stage::mail, packet.payload};
+    asked.size = announced_size(what.arguments);
+    ask(std::move(asked));
 }
 
 // One new try at each message for a child that has failed (chain P51).
@@ -196,7 +231,7 @@ void session::retry_failed() {
     }
 }
 
-void session::take_message_command(stage at, wire::frame const& packet) {
+void session::take_message_command(stage at, std::string_view recipient, wire::frame const& packet) {
     auto const* const mail = &shared_.need_mail();
     auto const& macros = shared_.children.macros;
     if (macros.fresh(at))
@@ -210,11 +245,14 @@ void session::take_message_command(stage at, wire::frame const& packet) {
         mail->recipients + mail->refused_recipients >= shared_.rules.limits.max_recipients)
         return refuse_mta("more recipients than max_recipients allows");
     if (at == stage::data) shared_.mail->data_told = true;
-    ask(at, packet, refused);
+    envelope::command asked{at, packet.payload, refused};
+    asked.recipient = recipient;
+    ask(std::move(asked));
 }
 
-void session::ask(stage at, wire::frame const& packet, bool refused_recipient) {
-    asked_.emplace(shared_, at, packet.payload, refused_recipient);
+void session::ask(envelope::command what) {
+    what.number = ++commands_;
+    asked_.emplace(shared_, conditions_, std::move(what));
     shared_.when.out->add(arm{{deadline::kind::command}, shared_.command_timeout()});
     if (shared_.profile == mta_kind::postfix)
         shared_.when.out->add(arm{{deadline::kind::progress}, shared_.rules.progress_interval});
@@ -263,6 +301,7 @@ void session::take_content(stage at, wire::command const& what) {
 }
 
 void session::abandon_command() {
+    conditions_.forget();
     if (asked_) {
         for (child_index i = 0; i < shared_.children.size(); ++i)
             if (asked_->waits_for(i)) shared_.children.overtake(i);
@@ -280,6 +319,7 @@ void session::abandon_command() {
 }
 
 void session::abort_message() {
+    conditions_.forget();
     bool const had_verdict = shared_.mail->complete || shared_.mail->decided;
     shared_.dismiss(false);
     shared_.report(!had_verdict);
@@ -291,8 +331,9 @@ void session::begin_again() {
     if (shared_.mail) abort_message();
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         shared_.children.quit(i);
-        shared_.children.connect(i);
+        shared_.children.begin_again(i);
     }
+    connect_children();
     shared_.children.macros.forget_all();
     shared_.connect.clear();
     shared_.helo.clear();

@@ -17,7 +17,9 @@ std::string in_ms(core::microseconds time) {
 }
 
 std::string result_of(std::string const& child, core::child_result const& one) {
-    return fmt::format("{}:{}:{}ms", child, one.said, in_ms(one.took));
+    auto text = fmt::format("{}:{}:{}ms", child, one.said, in_ms(one.took));
+    if (one.said == "skipped") text += fmt::format(":{}", one.skipped_by);
+    return text;
 }
 
 } // namespace

@@ -33,8 +33,9 @@ core::microseconds now() {
 
 session::session(boost::asio::io_context& context, settings const& with, observe::log& log,
                  std::uint64_t number, surroundings const& around, on_finished finished)
-    : context_(context), pool_(around.ready), health_(around.of_children), rules_(with.rules), core_(*rules_),
-      report_(log, *rules_, number), spool_(with.body_memory, with.spool_directory),
+    : context_(context), pool_(around.ready), health_(around.of_children), known_(around.known),
+      rules_(with.rules), core_(*rules_, &known_), report_(log, *rules_, number),
+      spool_(with.body_memory, with.spool_directory),
       deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
       finished_(std::move(finished)) {
     for (core::child_index i = 0; i < rules_->children.size(); ++i)
@@ -48,10 +49,10 @@ session::~session() {
         if (child->line) child->line->close();
 }
 
-void session::start(io::stream_socket mta) {
+void session::start(io::stream_socket mta, core::mta_connected const& begun) {
     mta_.line = std::make_shared<io::line>(context_, mta_, most_from_mta);
     mta_.line->attach(std::move(mta));
-    happened(core::mta_connected{});
+    happened(begun);
 }
 
 void session::stop() {
@@ -247,6 +248,20 @@ void session::perform(core::send_body const& what) {
 
 void session::perform(core::send_body_to_mta const& what) {
     send_piece(mta_, wire::replace_body::code, what.body, what.offset, what.size);
+}
+
+// Nobody is there to ask yet: the condition counts as not known, and does not stop the child.
+void session::perform(core::ask_worker const& what) {
+    later_.push_back(core::answered{what.what->id, {}});
+}
+
+void session::perform(core::look_up const& what) {
+    later_.push_back(core::answered{what.id, {}});
+}
+
+void session::perform(core::remember const& what) {
+    if (known_.size() < rules_->children.size()) known_.resize(rules_->children.size());
+    known_[what.child] = core::session::remembered{what.offer, what.agreed};
 }
 
 void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size) {

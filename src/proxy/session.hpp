@@ -31,8 +31,9 @@ struct settings {
 
 // What a session shares with others; outlives it.
 struct surroundings {
-    pool& ready;         // of this thread
-    health& of_children; // of the process
+    pool& ready;                  // of this thread
+    health& of_children;          // of the process
+    core::session::memory& known; // of this thread: what children have said to offers (chain P3)
 };
 
 class session : public std::enable_shared_from_this<session> {
@@ -46,7 +47,7 @@ public:
     session& operator=(session const&) = delete;
 
     // Takes over the MTA's connection. `finished` is called once, from the io_context.
-    void start(io::stream_socket mta);
+    void start(io::stream_socket mta, core::mta_connected const& begun);
     // Whatever is not decided gets a temporary failure, and the session ends.
     void stop();
 
@@ -92,6 +93,9 @@ private:
     void perform(core::drop_body const&);
     void perform(core::send_body const&);
     void perform(core::send_body_to_mta const&);
+    void perform(core::ask_worker const&);
+    void perform(core::look_up const&);
+    void perform(core::remember const&);
     template <class Note>
     void perform(Note const& what) {
         report_(what);
@@ -101,6 +105,7 @@ private:
     boost::asio::io_context& context_;
     pool& pool_;
     health& health_;
+    core::session::memory& known_;
     std::shared_ptr<core::policy const> rules_;
     core::session core_;
     core::actions todo_;

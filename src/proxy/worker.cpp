@@ -1,5 +1,6 @@
 #include "proxy/worker.hpp"
 
+#include <ctime>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -18,6 +19,20 @@ worker::worker(int descriptor, settings with, observe::log& log, counters& share
           }) {
     listener_.share_places([this] { return take_place(); }, [this] { --shared_.sessions_open; });
 }
+
+namespace {
+
+// Local time, from Monday 00:00.
+std::uint32_t minute_of_week() {
+    std::time_t const now = std::time(nullptr);
+    std::tm local{};
+    localtime_r(&now, &local);
+    auto const day = static_cast<std::uint32_t>((local.tm_wday + 6) % 7);
+    return (day * 24 + static_cast<std::uint32_t>(local.tm_hour)) * 60 +
+           static_cast<std::uint32_t>(local.tm_min);
+}
+
+} // namespace
 
 bool worker::take_place() {
     auto open = shared_.sessions_open.load();
@@ -59,10 +74,11 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const one = std::make_shared<session>(context_, with_, log_, number, surroundings{pool_, health_},
-                                               [this](session& it) { ended(it); });
+    auto const one =
+        std::make_shared<session>(context_, with_, log_, number, surroundings{pool_, health_, known_},
+                                  [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
-    one->start(std::move(mta));
+    one->start(std::move(mta), {shared_.sessions_open.load(), minute_of_week()});
 }
 
 void worker::ended(session& one) {

@@ -53,6 +53,7 @@ private:
     std::function<void()> one_ended_;
     io::listener listener_;
     pool pool_{context_, log_};
+    core::session::memory known_; // what children have said to offers
     std::unordered_map<session*, std::shared_ptr<session>> sessions_;
     std::thread thread_;
 };

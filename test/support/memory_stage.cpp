@@ -4,6 +4,7 @@
 #include "support/words.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace milter::test {
 
@@ -24,18 +25,23 @@ tl::expected<std::vector<std::string>, std::string> memory_stage::perform(std::s
     auto const whole = step;
     auto const who = take_word(step);
     tl::expected<void, std::string> done;
-    if (who == "children")
+    if (who == "children") {
+        memory_.clear();
         done = read_children(step, cast_);
+    } else if (who == "condition")
+        done = read_condition(step, cast_);
     else if (who == "policy")
         done = read_policy(step, cast_);
     else if (who == "start")
         done = start(step.empty() ? default_offer : step);
-    else if (!session_ && !(who == "mta" && step == "connects"))
+    else if (!session_ && !(who == "mta" && step.starts_with("connects")))
         return problem("the session has not begun: " + std::string(whole));
     else if (who == "pass")
         pass(read_duration(step));
     else if (who == "mta")
         done = mta_does(step);
+    else if (who == "answer")
+        done = answer(step);
     else if (auto const i = cast_.index_of(who); i < cast_.rules.children.size())
         done = child_does(static_cast<core::child_index>(i), step);
     else
@@ -58,11 +64,25 @@ tl::expected<void, std::string> memory_stage::start(std::string_view offer) {
 }
 
 tl::expected<void, std::string> memory_stage::mta_does(std::string_view what) {
-    if (what == "connects") {
-        session_ = std::make_unique<core::session>(cast_.rules);
+    if (what.starts_with("connects")) {
+        memory_.resize(cast_.rules.children.size());
+        session_ = std::make_unique<core::session>(cast_.rules, &memory_);
         watch_ = std::make_unique<invariants>(cast_.rules.children.size());
         safety_ = std::make_unique<safety>(cast_.rules);
-        happen(core::mta_connected{});
+        core::mta_connected begun;
+        take_word(what);
+        while (!what.empty()) {
+            auto const word = take_word(what);
+            auto const value = word.substr(std::min(word.find('=') + 1, word.size()));
+            if (word.starts_with("sessions="))
+                std::from_chars(value.data(), value.data() + value.size(), begun.sessions);
+            else if (word.starts_with("minute="))
+                std::from_chars(value.data(), value.data() + value.size(), begun.minute_of_week);
+            else
+                return problem("no such fact: " + std::string(word));
+        }
+        alarms_.clear();
+        happen(begun);
     } else if (what == "closes") {
         happen(core::mta_lost{"closed"});
     } else {
@@ -94,6 +114,52 @@ tl::expected<void, std::string> memory_stage::child_does(core::child_index i, st
         });
     }
     return {};
+}
+
+// answer ID [CHILD=yes|no|results] [CHILD:MACRO=VALUE]...: the child's only question of that ID. What is left
+// out cannot be known.
+tl::expected<void, std::string> memory_stage::answer(std::string_view what) {
+    std::uint32_t id = 0;
+    auto const number = take_word(what);
+    std::from_chars(number.data(), number.data() + number.size(), id);
+    std::vector<core::block_answer> all = asked_[id];
+    if (all.empty()) return problem("nothing was asked under that number");
+    std::vector<core::block_answer> said;
+    while (!what.empty()) {
+        auto const word = take_word(what);
+        auto const equals = std::min(word.find('='), word.size());
+        auto const value = word.substr(std::min(equals + 1, word.size()));
+        auto const key = word.substr(0, equals);
+        if (auto const colon = key.find(':'); colon != key.npos) {
+            if (said.empty()) return problem("a macro comes behind its child's answer: " + std::string(word));
+            said.back().macros.emplace_back(key.substr(colon + 1), value);
+            continue;
+        }
+        auto const child = cast_.index_of(key);
+        auto const mine = std::find_if(all.begin(), all.end(),
+                                       [&](core::block_answer const& one) { return one.child == child; });
+        if (mine == all.end()) return problem("not asked for " + std::string(key));
+        said.push_back(*mine);
+        said.back().says = value == "yes" ? core::truth::yes : core::truth::no;
+        said.back().wants_results = value == "results";
+        all.erase(mine);
+    }
+    happen(core::answered{id, said});
+    return {};
+}
+
+void memory_stage::ask(core::question const& what) {
+    std::string text =
+        "question " + std::to_string(what.id) + " at " + std::string(core::name_of(what.at)) + ":";
+    for (auto const& one : what.items) {
+        auto const& source = std::get<core::ruby_block>(cast_.rules.questions[one.question].of);
+        text += " " + name(one.child) + " block " + std::to_string(source.id);
+        asked_[what.id].push_back({one.child, one.question, core::truth::failed, false, {}});
+    }
+    if (what.earlier_answered)
+        for (auto const& one : what.children)
+            if (!one.said.empty()) text += " (" + one.name + ": " + one.said + ")";
+    note(std::move(text));
 }
 
 std::vector<std::string> memory_stage::inject(core::child_index child, fault what) {
@@ -170,7 +236,14 @@ void memory_stage::perform(core::action const& what) {
     } else if (auto const* const j = std::get_if<send_body_to_mta>(&what)) {
         tell("mta", "replace-body " + body_text(j->body, j->offset, j->size));
         later_.push_back(body_sent_to_mta{});
-    } else
+    } else if (auto const* const k = std::get_if<ask_worker>(&what))
+        ask(*k->what);
+    else if (auto const* const l = std::get_if<look_up>(&what)) {
+        asked_[l->id].push_back({0, l->question, truth::failed, false, {}});
+        note("look up " + std::to_string(l->id));
+    } else if (auto const* const m = std::get_if<remember>(&what))
+        memory_[m->child] = session::remembered{m->offer, m->agreed};
+    else
         note(words_of_note(what));
 }
 
@@ -187,8 +260,11 @@ std::string memory_stage::words_of_note(core::action const& what) const {
         std::string text = "message: " + std::string(c->aborted ? "aborted" : name_of(c->said));
         if (c->decided_by) text += " by " + name(*c->decided_by);
         text += " at " + std::string(name_of(c->at)) + " (";
-        for (child_index i = 0; i < c->children.size(); ++i)
-            text += (i > 0 ? " " : "") + name(i) + ":" + c->children[i].said;
+        for (child_index i = 0; i < c->children.size(); ++i) {
+            auto const& one = c->children[i];
+            text += (i > 0 ? " " : "") + name(i) + ":" + one.said;
+            if (one.said == "skipped") text += " by " + one.skipped_by;
+        }
         return text + ")";
     }
     if (auto const* const d = std::get_if<session_decided>(&what))

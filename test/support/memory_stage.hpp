@@ -58,6 +58,8 @@ private:
     bool next_alarm(core::microseconds until);
     tl::expected<void, std::string> start(std::string_view offer);
     tl::expected<void, std::string> mta_does(std::string_view what);
+    tl::expected<void, std::string> answer(std::string_view what);
+    void ask(core::question const& what);
     tl::expected<void, std::string> child_does(core::child_index i, std::string_view what);
     void tell(std::string_view who, std::string_view text) {
         out_.push_back(std::string(who) + " <- " + std::string(text));
@@ -72,7 +74,9 @@ private:
     std::unique_ptr<safety> safety_;
     core::actions todo_;
     std::deque<core::event> later_;
+    std::map<std::uint32_t, std::vector<core::block_answer>> asked_;
     std::vector<alarm> alarms_;
+    core::session::memory memory_; // what children have said to offers
     std::map<core::body_id, std::string> bodies_;
     core::microseconds now_{0};
     bool client_told_ = false; // the MTA has told of its client

@@ -35,6 +35,7 @@ private:
         std::string name;
         bool evaluation = false;
         wire::steps steps;
+        bool may_be_left_out = false; // by a condition, or behind a quarantine that ends the chain
         std::deque<debt> owes;
         bool left = false;    // has accepted the session
         bool passed = false;  // has nothing against the message at hand

@@ -1,11 +1,16 @@
 #include "support/scenario.hpp"
 
+#include "config/conditions.hpp"
 #include "core/negotiation.hpp"
 #include "core/verdict.hpp"
 #include "support/words.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace milter::test {
 
@@ -21,7 +26,21 @@ core::fallback fallback_of(std::string_view name) {
     return fallback::accept;
 }
 
-tl::expected<void, std::string> set_child(std::string_view word, core::child_policy& child,
+tl::expected<void, std::string> apply_conditions(std::string_view names, cast const& all,
+                                                 core::child_policy& to) {
+    while (!names.empty()) {
+        auto const name = names.substr(0, names.find(','));
+        names.remove_prefix(std::min(name.size() + 1, names.size()));
+        auto const& known = all.rules.conditions;
+        auto const found =
+            std::find_if(known.begin(), known.end(), [&](auto const& one) { return one.name == name; });
+        if (found == known.end()) return problem("no such condition: " + std::string(name));
+        to.conditions.push_back(static_cast<std::uint32_t>(found - known.begin()));
+    }
+    return {};
+}
+
+tl::expected<void, std::string> set_child(std::string_view word, cast const& all, core::child_policy& child,
                                           std::string& answer) {
     auto const equals = std::min(word.find('='), word.size());
     auto const key = word.substr(0, equals);
@@ -48,6 +67,8 @@ tl::expected<void, std::string> set_child(std::string_view word, core::child_pol
         child.connection_timeout = read_duration(value);
     else if (key.starts_with("extra_macros")) // extra_macros3=i,{x}
         child.extra_macros[static_cast<wire::macro_stage>(key.back() - '0')] = core::split_macro_names(value);
+    else if (key == "conditions")
+        return apply_conditions(value, all, child);
     else if (key == "actions" || key == "steps" || key.starts_with("macros") || key.starts_with("v"))
         answer.append(" ").append(word);
     else
@@ -111,6 +132,8 @@ std::size_t cast::index_of(std::string_view name) const {
 }
 
 tl::expected<void, std::string> read_children(std::string_view line, cast& into) {
+    into.rules.children.clear();
+    into.answers.clear();
     while (!line.empty()) {
         auto const name = line.substr(0, line.find_first_of(" ("));
         line.remove_prefix(name.size());
@@ -123,13 +146,30 @@ tl::expected<void, std::string> read_children(std::string_view line, cast& into)
             auto inside = line.substr(1, close - 1);
             line.remove_prefix(close + 1);
             while (!inside.empty())
-                if (auto const set = set_child(take_word(inside), child, answer); !set) return set;
+                if (auto const set = set_child(take_word(inside), into, child, answer); !set) return set;
         }
         while (line.starts_with(' '))
             line.remove_prefix(1);
         into.rules.children.push_back(std::move(child));
         into.answers.push_back(std::move(answer));
     }
+    return {};
+}
+
+tl::expected<void, std::string> read_condition(std::string_view line, cast& into) {
+    auto const name = take_word(line);
+    boost::system::error_code failed;
+    auto const rules = boost::json::parse(line, failed);
+    if (failed) return problem("not JSON: " + std::string(line));
+    boost::json::value const all = {{{"name", name}, {"rules", rules}}};
+    config::snapshot read;
+    read.live.policy.questions = into.rules.questions;
+    std::vector<config::complaint> complaints;
+    config::read_conditions(all, "scenario", read, complaints);
+    if (!complaints.empty()) return problem(complaints.front().text());
+    into.rules.conditions.push_back(read.live.policy.conditions.front());
+    into.rules.questions = read.live.policy.questions;
+    into.conditions.push_back(serialize(all.as_array().front()));
     return {};
 }
 
@@ -154,6 +194,8 @@ tl::expected<void, std::string> read_policy(std::string_view line, cast& into) {
             rules.progress_interval = read_duration(value);
         else if (key == "quarantine_stops_chain")
             rules.quarantine_stops_chain = value != "no";
+        else if (key == "worker_timeout")
+            rules.worker_timeout = read_duration(value);
         else if (key == "offer_timeout")
             rules.offer_timeout = read_duration(value);
         else if (key == "chunk_size")

@@ -30,12 +30,15 @@ std::string write_blocks(std::vector<block> const& blocks, std::string_view rest
 // What a `children` line and `policy` lines set up: rules, and what each child answers to an offer.
 struct cast {
     core::policy rules;
-    std::vector<std::string> answers; // "agree ..." words, a child each
+    std::vector<std::string> answers;    // "agree ..." words, a child each
+    std::vector<std::string> conditions; // as JSON, in the order of policy::conditions
 
     std::size_t index_of(std::string_view name) const; // children.size() when there is none
 };
 // children NAME(fallback=reject reading_timeout=1s actions=... steps=...) NAME...
 tl::expected<void, std::string> read_children(std::string_view line, cast& into);
+// condition NAME [RULE, ...]: in the JSON of configurations. Before the children that name it.
+tl::expected<void, std::string> read_condition(std::string_view line, cast& into);
 // policy mta=postfix negotiation_timeout=1s ...
 tl::expected<void, std::string> read_policy(std::string_view line, cast& into);
 // What all those lines of a scenario say.

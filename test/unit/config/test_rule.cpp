@@ -138,11 +138,17 @@ TEST(Rule, macros) {
                                     {"null", "nil"}});
 }
 
-TEST(Rule, conditions_cannot_be_named_yet) {
+TEST(Rule, conditions_are_names_or_objects_with_a_name) {
     rule const by{.type = type::conditions};
-    expect(by, {{"[]", "[]"}, {"null", "nil"}, {R"(["S25R"])", "refused"}, {R"("S25R")", "refused"}});
-    EXPECT_EQ(judge(by, boost::json::parse(R"(["S25R"])")).error(),
-              R"(names ["S25R"], and conditions are not supported by this version yet; [] is allowed)");
+    expect(by, {{"[]", "[]"},
+                {"null", "[]"},
+                {R"(["S25R"])", R"(["S25R"])"},
+                {R"([{"name": "S25R", "condition": 3}])", R"(["S25R"])"},
+                {R"("S25R")", "refused"},
+                {"[7]", "refused"},
+                {R"([{"condition": 3}])", "refused"}});
+    EXPECT_EQ(judge(by, boost::json::parse(R"("S25R")")).error(),
+              R"(is "S25R"; an array of names of conditions is allowed)");
 }
 
 TEST(Rule, a_refusal_says_what_is_wrong_and_what_is_allowed) {

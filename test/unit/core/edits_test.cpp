@@ -193,7 +193,8 @@ child_agreement agreed(wire::actions claimed, wire::actions offered) {
     return *read_answer({6, offered, wire::all_steps}, {6, claimed, {}, {}});
 }
 mta_agreement agreed_with_mta(child_agreement const& with, wire::actions offered) {
-    prospect const only{&with};
+    prospect only;
+    only.agreed = &with;
     return answer_to_mta({6, offered, wire::all_steps}, {&only, 1}, mta_kind::automatic);
 }
 

@@ -46,14 +46,17 @@ child_agreement with_list(wire::macro_stage at, std::string const& names) {
 void set_lists(macro_store& store, std::vector<child_agreement> const& children,
                mta_kind assumed = mta_kind::automatic, wire::actions offered = wire::all_actions) {
     std::vector<prospect> all;
-    for (auto const& one : children)
-        all.push_back({.agreed = &one, .extra = &one.extra});
+    for (auto const& one : children) {
+        auto& made = all.emplace_back();
+        made.agreed = &one;
+        made.extra = &one.extra;
+    }
     store.set_lists(answer_to_mta({6, offered, wire::all_steps}, all, assumed), assumed);
 }
 
 std::string told(macro_store const& store, stage at, child_agreement const& child, bool repeated = false) {
     std::string out;
-    store.append(out, at, child, repeated);
+    store.append(out, at, child, {}, repeated);
     return out;
 }
 std::string packet(char letter, std::string const& payload) {

@@ -193,7 +193,7 @@ mta_agreement answer(wire::negotiate const& offer, std::vector<scripted_child> c
             if (!read) return {};
             with = &agreed.emplace_back(*read);
         }
-        prospects.push_back({with, one.can_refuse, one.can_quarantine});
+        prospects.push_back({with, one.can_refuse, one.can_quarantine, false, false, 0});
     }
     return answer_to_mta(offer, prospects, assumed);
 }

@@ -24,9 +24,10 @@ protected:
         child.retry_next_message = false;
         rules->children = {child};
         with.rules = rules;
-        auto const one = std::make_shared<session>(
-            context, with, *log, 1, surroundings{connections, of_children}, [this](session&) { ++over; });
-        one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]));
+        auto const one =
+            std::make_shared<session>(context, with, *log, 1, surroundings{connections, of_children, known},
+                                      [this](session&) { ++over; });
+        one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);
         mta->says(offer);
@@ -82,6 +83,7 @@ protected:
     std::string const connect = "connect mx 4 25000 192.0.2.1\n";
     pool connections{context, *log};
     health of_children{*log};
+    core::session::memory known;
     std::vector<std::shared_ptr<session>> sessions;
 };
 

@@ -1,0 +1,90 @@
+#include "core/network.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+
+namespace milter::core {
+
+namespace {
+
+constexpr std::string_view ipv6_prefix = "IPv6:";
+constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+constexpr unsigned mapped_bits = mapped.size() * 8;
+
+bool is_mapped(ip_address const& address) {
+    return address.v6 && std::equal(mapped.begin(), mapped.end(), address.bytes.begin());
+}
+
+ip_address unmapped(ip_address const& address) {
+    ip_address v4;
+    std::copy_n(address.bytes.begin() + mapped.size(), 4, v4.bytes.begin());
+    return v4;
+}
+
+std::optional<ip_address> parse_as_written(std::string_view text) {
+    std::string const whole(text); // inet_pton wants a terminated text
+    ip_address v4;
+    if (inet_pton(AF_INET, whole.c_str(), v4.bytes.data()) == 1) return v4;
+    ip_address v6;
+    v6.v6 = true;
+    if (inet_pton(AF_INET6, whole.c_str(), v6.bytes.data()) == 1) return v6;
+    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<ip_address> parse_address(std::string_view text) {
+    if (text.starts_with(ipv6_prefix)) text.remove_prefix(ipv6_prefix.size());
+    auto const address = parse_as_written(text);
+    if (address && is_mapped(*address)) return unmapped(*address);
+    return address;
+}
+
+bool is_local(ip_address const& address) {
+    auto const& b = address.bytes;
+    if (!address.v6)
+        return b[0] == 127 || b[0] == 10 || (b[0] == 172 && (b[1] & 0xF0) == 16) ||
+               (b[0] == 192 && b[1] == 168);
+    ip_address loopback;
+    loopback.v6 = true;
+    loopback.bytes.back() = 1;
+    return address == loopback || (b[0] == 0xFE && (b[1] & 0xC0) == 0x80);
+}
+
+tl::expected<network, std::string> network::parse(std::string_view text) {
+    auto const slash = text.find('/');
+    auto const address = parse_as_written(text.substr(0, slash));
+    if (!address)
+        return tl::unexpected("no IP address: " + std::string(text) + "; ADDRESS or ADDRESS/BITS is allowed");
+    network made;
+    made.first_ = *address;
+    unsigned const most = address->v6 ? 128 : 32;
+    made.bits_ = most;
+    if (slash != std::string_view::npos) {
+        auto const digits = text.substr(slash + 1);
+        auto const [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), made.bits_);
+        if (failed != std::errc() || end != digits.data() + digits.size() || made.bits_ > most)
+            return tl::unexpected("not a number of bits: " + std::string(text) + "; 0 to " +
+                                  std::to_string(most) + " is allowed");
+    }
+    if (is_mapped(made.first_) && made.bits_ >= mapped_bits) {
+        made.first_ = unmapped(made.first_);
+        made.bits_ -= mapped_bits;
+    }
+    return made;
+}
+
+bool network::contains(ip_address const& address) const {
+    if (address.v6 != first_.v6) return false;
+    std::size_t const whole = bits_ / 8;
+    if (std::memcmp(address.bytes.data(), first_.bytes.data(), whole) != 0) return false;
+    unsigned const rest = bits_ % 8;
+    if (rest == 0) return true;
+    auto const mask = static_cast<std::uint8_t>(0xFFu << (8 - rest));
+    return ((address.bytes[whole] ^ first_.bytes[whole]) & mask) == 0;
+}
+
+} // namespace milter::core
