@@ -148,6 +148,13 @@ tl::expected<void, std::string> memory_stage::answer(std::string_view what) {
     return {};
 }
 
+bool memory_stage::is_asked(std::string_view step) const {
+    take_word(step);
+    std::uint32_t id = 0;
+    std::from_chars(step.data(), step.data() + step.size(), id);
+    return asked_.contains(id);
+}
+
 void memory_stage::ask(core::question const& what) {
     std::string text =
         "question " + std::to_string(what.id) + " at " + std::string(core::name_of(what.at)) + ":";

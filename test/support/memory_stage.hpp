@@ -31,6 +31,9 @@ public:
                                            fault::silence};
     std::vector<std::string> inject(core::child_index child, fault what);
 
+    // Whether an "answer" step has a question.
+    bool is_asked(std::string_view step) const;
+
     std::vector<std::string> broken() const;
     bool begun() const { return session_ != nullptr; }
     bool finished() const { return session_ && session_->finished(); }

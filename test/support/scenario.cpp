@@ -218,6 +218,7 @@ tl::expected<cast, std::string> read_cast(std::vector<block> const& blocks) {
         for (std::string_view step : one.steps) {
             auto const who = take_word(step);
             tl::expected<void, std::string> read;
+            if (who == "condition") read = read_condition(step, result);
             if (who == "children") read = read_children(step, result);
             if (who == "policy") read = read_policy(step, result);
             if (!read) return problem(read.error());
@@ -241,7 +242,7 @@ std::vector<std::string> single_steps(std::vector<block> const& blocks, cast con
             auto const who = take_word(rest);
             if (who == "start")
                 start(rest);
-            else if (who != "children" && who != "policy")
+            else if (who != "children" && who != "policy" && who != "condition")
                 all.push_back(step);
         }
     return all;
