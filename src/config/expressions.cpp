@@ -369,6 +369,16 @@ struct earliest {
 
 } // namespace
 
+bool expression_reader::asks(expression const& what) {
+    auto const any = [](std::vector<expression> const& parts) {
+        return std::any_of(parts.begin(), parts.end(), [](expression const& one) { return asks(one); });
+    };
+    if (auto const* const not_that = std::get_if<core::negation>(&what.what)) return any(not_that->of);
+    if (auto const* const all = std::get_if<core::all_of>(&what.what)) return any(all->of);
+    if (auto const* const some = std::get_if<core::any_of>(&what.what)) return any(some->of);
+    return std::holds_alternative<core::asks>(what.what);
+}
+
 core::stage expression_reader::known_at(expression const& what) {
     return std::visit(earliest{}, what.what);
 }

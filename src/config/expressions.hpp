@@ -25,6 +25,9 @@ public:
     // The earliest stage at which all that it looks at is known.
     static core::stage known_at(core::expression const& what);
 
+    // Whether somebody outside has to be asked.
+    static bool asks(core::expression const& what);
+
 private:
     using object = boost::json::object;
     core::expression read_object(object const& given);

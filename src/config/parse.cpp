@@ -1,6 +1,7 @@
 #include "config/parse.hpp"
 
 #include "config/conditions.hpp"
+#include "config/expressions.hpp"
 #include "config/inspect.hpp"
 #include "config/nearest.hpp"
 #include "config/settings.hpp"
@@ -82,6 +83,7 @@ private:
     void keep_detection(json::value const& list);
     void read_applied(json::value const& list, milter& into);
     void apply_conditions(milter& to);
+    void refuse_questions(milter const& of);
     void read_section(std::string_view section, json::value const& given);
     void read_milters(json::value const& list);
     void read_milter(json::object const& given);
@@ -259,11 +261,24 @@ void reading::apply_conditions(milter& to) {
     }
 }
 
+// A condition that nobody can answer would never leave its milter out: refused instead.
+void reading::refuse_questions(milter const& of) {
+    for (auto const which : of.child.conditions)
+        for (auto const& one : result.live.policy.conditions[which].rules)
+            if (expression_reader::asks(one.when))
+                complain(one.where,
+                         fmt::format("define_milter({}): the condition {} runs a Ruby block or looks a name "
+                                     "up, which this version does not do yet; take it from the milter",
+                                     inspect(of.child.name),
+                                     inspect(result.live.policy.conditions[which].name)));
+}
+
 // Builds what sessions read out of what was defined.
 void reading::finish() {
     result.live.policy.worker_timeout = result.live.worker_timeout;
     for (auto& one : result.milters) {
         apply_conditions(one);
+        if (one.enabled) refuse_questions(one);
         if (!one.where) continue;
         one.child.where = *one.where;
         if (one.enabled) result.live.policy.children.push_back(one.child);

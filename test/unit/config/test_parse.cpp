@@ -66,19 +66,48 @@ TEST(Parse, all_complaints_come_together_in_the_order_of_files_and_lines) {
         "manager": {"n_workers": -1, "bogus": 1, "max_edits": null},
         "log": {"level": "what"},
         "milters": [{"name": "m", "reading_timeot": 1, "locations": {"define_milter": "b:1", "reading_timeot": "b:2"}}],
-        "conditions": [{"name": "C", "location": "a:30"}],
+        "conditions": [{"name": "C", "location": "a:30", "rules": [{"at": "lunch", "stop": {"always": true}}]}],
         "complaints": [{"where": "a:4", "what": "RuntimeError: x"}],
         "files": ["a", "b"],
         "locations": {"manager.n_workers": "b:10", "manager.bogus": "a:20", "log.level": "a:3"}})"),
         ElementsAre(
             StartsWith("a:3: log.level is \"what\": unknown level"), "a:4: RuntimeError: x",
             StartsWith("a:20: unknown setting manager.bogus; the nearest known name is manager."),
-            "a:30: condition \"C\": define_applicable_condition is not supported by this version yet; "
-            "remove it",
+            StartsWith(
+                "a:30: define_applicable_condition(\"C\"): no stage: \"lunch\"; allowed are connect, helo,"),
             "b:1: define_milter(\"m\"): no connection_spec; an enabled milter needs one",
             "b:2: define_milter(\"m\"): unknown setting milter.reading_timeot; the nearest known name is "
             "milter.reading_timeout",
             "b:10: manager.n_workers is -1; an integer from 0 to 1000, or nil is allowed"));
+}
+
+TEST(Parse, a_milter_gets_the_conditions_that_it_names) {
+    auto const read = parse(R"({"conditions": [
+          {"name": "Remote", "rules": [{"stop": {"client": "local"}}]},
+          {"name": "Own", "rules": [{"at": "mail", "stop": {"not": {"ask": 3, "location": "own.conf:7"}}}]},
+          {"name": "Remote", "rules": []}],
+        "milters": [
+          {"name": "a", "connection_spec": "unix:/a", "applicable_conditions": [{"name": "Remote", "condition": 0}]},
+          {"name": "b", "connection_spec": "unix:/b", "applicable_conditions": ["Remote"]},
+          {"name": "off", "enabled": false, "applicable_conditions": ["Own"]}]})",
+                            "x.json");
+    ASSERT_TRUE(read) << read.error().front().text();
+    auto const& policy = read->live.policy;
+    EXPECT_EQ(policy.children[0].conditions, std::vector<std::uint32_t>{0});
+    EXPECT_EQ(policy.children[1].conditions, std::vector<std::uint32_t>{2});
+    ASSERT_EQ(policy.conditions[0].rules.size(), 1U);
+    EXPECT_EQ(policy.conditions[0].rules[0].at, core::stage::connect);
+    EXPECT_EQ(read->milters[2].child.conditions, std::vector<std::uint32_t>{1});
+}
+
+TEST(Parse, conditions_that_are_not_there_or_cannot_be_answered_are_complained_of) {
+    EXPECT_THAT(
+        complaints(R"({"conditions": [
+          {"name": "Own", "rules": [{"at": "mail", "stop": {"not": {"ask": 3}}, "location": "own.conf:7"}]}],
+        "milters": [{"name": "a", "connection_spec": "unix:/a", "applicable_conditions": ["S25R", "Own"]}]})"),
+        ElementsAre(
+            "x.json: define_milter(\"a\"): applicable condition should be one of [\"Own\"] but was \"S25R\"",
+            StartsWith("own.conf:7: define_milter(\"a\"): the condition \"Own\" runs a Ruby block")));
 }
 
 TEST(Parse, without_a_location_the_source_is_named) {

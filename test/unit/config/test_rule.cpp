@@ -141,7 +141,7 @@ TEST(Rule, macros) {
 TEST(Rule, conditions_are_names_or_objects_with_a_name) {
     rule const by{.type = type::conditions};
     expect(by, {{"[]", "[]"},
-                {"null", "[]"},
+                {"null", "nil"},
                 {R"(["S25R"])", R"(["S25R"])"},
                 {R"([{"name": "S25R", "condition": 3}])", R"(["S25R"])"},
                 {R"("S25R")", "refused"},

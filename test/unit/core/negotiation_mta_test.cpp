@@ -193,7 +193,7 @@ mta_agreement answer(wire::negotiate const& offer, std::vector<scripted_child> c
             if (!read) return {};
             with = &agreed.emplace_back(*read);
         }
-        prospects.push_back({with, one.can_refuse, one.can_quarantine, false, false, 0});
+        prospects.push_back({with, one.can_refuse, one.can_quarantine, false, nullptr, false, 0});
     }
     return answer_to_mta(offer, prospects, assumed);
 }
