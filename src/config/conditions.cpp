@@ -97,11 +97,17 @@ void rule_reader::read_macros(json::value const& given, core::rule& into) {
     auto const* const pairs = given.if_object();
     if (!pairs) return complain("\"set\" is " + inspect(given) + "; {\"MACRO\": \"VALUE\"} is allowed");
     for (auto const& [name, to] : *pairs) {
+        auto const* const object = to.if_object();
+        auto const* const source = object ? object->if_contains("macro") : nullptr;
+        std::string const bare(core::bare_name(name));
         if (to.is_string() && !name.empty())
-            into.macros.emplace_back(std::string(core::bare_name(name)), std::string(to.as_string()));
+            into.macros.emplace_back(bare, std::string(to.as_string()));
+        else if (source && source->is_string() && !name.empty())
+            into.copies.emplace_back(bare, std::string(core::bare_name(source->as_string())));
         else
-            complain(fmt::format("macro {} is {}; a text is allowed", inspect(std::string_view(name)),
-                                 inspect(to)));
+            complain(
+                fmt::format("macro {} is {}; a text, or {{\"macro\": NAME}} for that one's value is allowed",
+                            inspect(std::string_view(name)), inspect(to)));
     }
 }
 

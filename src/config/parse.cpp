@@ -2,6 +2,7 @@
 
 #include "config/conditions.hpp"
 #include "config/expressions.hpp"
+#include "config/hooks.hpp"
 #include "config/inspect.hpp"
 #include "config/nearest.hpp"
 #include "config/settings.hpp"
@@ -22,9 +23,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 12> top_level{"package",    "security",  "log",        "manager",
-                                                     "controller", "database",  "milters",    "conditions",
-                                                     "files",      "locations", "complaints", "detection"};
+constexpr std::array<std::string_view, 13> top_level{
+    "package",    "security", "log",       "manager",    "controller", "database", "milters",
+    "conditions", "files",    "locations", "complaints", "detection",  "hooks"};
 
 std::string string_or(json::value const* given, std::string_view otherwise) {
     auto const* text = given ? given->if_string() : nullptr;
@@ -129,6 +130,8 @@ void reading::read(json::object const& top) {
             read_conditions(given, source_, result, complaints);
         } else if (name == "detection") {
             keep_detection(given);
+        } else if (name == "hooks") {
+            read_hooks(given, source_, result, complaints);
         } else if (name == "milters") {
             read_milters(given);
         } else if (name != "locations") {
@@ -265,7 +268,7 @@ void reading::apply_conditions(milter& to) {
 void reading::refuse_questions(milter const& of) {
     for (auto const which : of.child.conditions)
         for (auto const& one : result.live.policy.conditions[which].rules)
-            if (expression_reader::asks(one.when))
+            if (one.stops && expression_reader::asks(one.when))
                 complain(one.where,
                          fmt::format("define_milter({}): the condition {} runs a Ruby block or looks a name "
                                      "up, which this version does not do yet; take it from the milter",

@@ -50,10 +50,33 @@ std::string show_sections(snapshot const& what) {
     return text;
 }
 
+std::string show_condition(condition const& what) {
+    return fmt::format(
+        "# {}\ndefine_applicable_condition({}) do |condition|\n  # {}\n  condition.description = {}\nend\n",
+        place(what.locations, "define_applicable_condition"), inspect(what.name),
+        place(what.locations, "description"), what.description ? inspect(*what.description) : "nil");
+}
+
+// One line of place for each item, and none for the list (configuration 12).
+std::string show_applicable_conditions(milter const& what) {
+    if (what.applicable_conditions.empty()) return "  # default\n  milter.applicable_conditions = []\n";
+    std::string text = "  milter.applicable_conditions = [\n";
+    for (std::size_t n = 0; n < what.applicable_conditions.size(); ++n) {
+        auto const& where = what.condition_places[n];
+        text += fmt::format("    # {}\n    {},\n", where.empty() ? "default" : where,
+                            inspect(what.applicable_conditions[n]));
+    }
+    return text + "  ]\n";
+}
+
 std::string show_milter(milter const& what) {
     auto text = fmt::format("# {}\ndefine_milter({}) do |milter|\n", place(what.locations, "define_milter"),
                             inspect(what.child.name));
     for (auto const& one : milter_settings()) {
+        if (one.rule.type == type::conditions) {
+            text += show_applicable_conditions(what);
+            continue;
+        }
         text += fmt::format("  # {}\n  milter.{} = {}\n", place(what.locations, one.name), one.name,
                             value_text(one, what));
     }
@@ -64,6 +87,8 @@ std::string show_milter(milter const& what) {
 
 std::string show(snapshot const& what) {
     std::string text = show_sections(what);
+    for (auto const& one : what.conditions)
+        if (!one.replaced) text += "\n" + show_condition(one);
     for (auto const& one : what.milters)
         text += "\n" + show_milter(one);
     return text;

@@ -132,6 +132,19 @@ struct condition {
     config::locations locations; // "define_applicable_condition", "description"
 };
 
+// A Ruby block that is called besides conditions.
+struct hook {
+    std::uint32_t block = 0; // its number in the worker
+    std::string name;        // of a connection checker
+    std::string where;       // "FILE:LINE"
+};
+
+struct hook_lists {
+    std::vector<hook> connection_checkers;
+    std::vector<hook> maintained;
+    std::vector<hook> event_loop_created;
+};
+
 struct snapshot {
     config::fixed fixed;
     config::live live;
@@ -139,6 +152,7 @@ struct snapshot {
     std::vector<milter> milters; // in order, disabled ones too
     std::vector<candidate> detection;
     std::vector<condition> conditions;
+    hook_lists hooks;
     std::vector<std::string> files; // that it was read from, in the order of their load
     config::locations locations;    // "manager.n_workers" -> "FILE:LINE"
 };

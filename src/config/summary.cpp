@@ -14,6 +14,13 @@ std::string place(milter const& one) {
     return found == one.locations.end() ? "" : " at " + found->second;
 }
 
+std::string conditions(milter const& one) {
+    std::string text;
+    for (auto const& name : one.applicable_conditions)
+        text += (text.empty() ? ", if " : " and ") + inspect(name);
+    return text;
+}
+
 } // namespace
 
 std::string summary(snapshot const& what) {
@@ -29,10 +36,16 @@ std::string summary(snapshot const& what) {
             idle += fmt::format("Not asked: {} (disabled{})\n", called, place(one));
             continue;
         }
+<<<<<<< HEAD
         text +=
             fmt::format("Milter {}: {} on {}, fallback {}{}{}\n", ++n, called, one.where->written,
                         word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "",
                         one.child.parallel_group ? ", in group " + inspect(*one.child.parallel_group) : "");
+=======
+        text += fmt::format("Milter {}: {} on {}, fallback {}{}{}\n", ++n, called, one.where->written,
+                            word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "",
+                            conditions(one));
+>>>>>>> 93320b5 (Conditions and hooks of a configuration are shown, checked and documented; the shipped configuration loads the shipped conditions)
     }
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";
     for (auto const& one : without_effect(what))

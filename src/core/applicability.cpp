@@ -128,9 +128,15 @@ std::optional<std::string_view> applicability::result_of(std::string_view name, 
 }
 
 void applicability::set_macros(child_index i, rule const& by) {
+    auto& children = shared_.children;
+    auto const set = [&](std::string const& name, std::string_view value) {
+        if (!by.unset_only || children.macros.find(name).empty())
+            children.set_own_macro(i, by.at, name, std::string(value));
+    };
     for (auto const& [name, value] : by.macros)
-        if (!by.unset_only || shared_.children.macros.find(name).empty())
-            shared_.children.set_own_macro(i, by.at, name, value);
+        set(name, value);
+    for (auto const& [name, source] : by.copies)
+        if (auto const value = children.macros.find(source); !value.empty()) set(name, value);
 }
 
 // What is asked of the worker for one event of the envelope is asked for all children together.

@@ -98,6 +98,7 @@ struct rule {
     expression when;
     bool stops = true;       // the child; otherwise sets macros
     macro_values macros;     // for that child alone (chain P62)
+    macro_values copies;     // the same, with the value of another macro, if that has one
     bool unset_only = false; // leaves macros that the MTA has sent
     std::string where;       // "FILE:LINE"
 };

@@ -137,8 +137,10 @@ class Load(ManagerTest):
         code = [re.sub("^# ?", "", line) for line in shipped.read_text().splitlines()
                 if re.match(r"# (\w+\.\w+ =|define_milter|  milter\.|end$)", line)]
         self.assertGreater(len(code), 20)
-        before = self.shown("")
-        after = self.shown("\n".join(code))
+        load = 'load("applicable-conditions/*.conf")\n'
+        environment = {"MILTER_MANAGER_CONFIG_DIR": str(shipped.parent)}
+        before = self.shown(load, environment=environment)
+        after = self.shown(load + "\n".join(code), environment=environment)
         self.assertIn("clamav", after)
         for name, (value, _) in before.items():
             self.assertEqual(after[name][0], value, name)

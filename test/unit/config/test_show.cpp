@@ -90,6 +90,50 @@ TEST(Show, sockets_are_shown_as_they_were_written) {
     EXPECT_EQ(read.fixed.manager.where->port, 1);
 }
 
+TEST(Show, conditions_stand_before_the_milters_and_are_listed_with_places) { // configuration 12
+    auto const text = show(parse(R"({
+        "conditions": [
+            {"name": "A", "location": "f:1", "replaced": true},
+            {"name": "B \"b\"", "location": "f:2", "description": "first\nsecond", "locations": {"description": "f:3"}},
+            {"name": "A", "location": "f:4"}],
+        "milters": [{"name": "m", "enabled": false, "applicable_conditions": [
+            {"name": "A", "condition": 0, "location": "f:5"}, {"name": "A", "condition": 2, "location": null}, "B \"b\""]}]
+        })",
+                                 "x.json")
+                               .value());
+    EXPECT_THAT(text, HasSubstr(R"(
+database.password = nil
+
+# f:2
+define_applicable_condition("B \"b\"") do |condition|
+  # f:3
+  condition.description = "first\nsecond"
+end
+
+# f:4
+define_applicable_condition("A") do |condition|
+  # default
+  condition.description = nil
+end
+
+# x.json
+define_milter("m") do |milter|
+)"));
+    EXPECT_THAT(text, HasSubstr(R"(
+  milter.evaluation_mode = false
+  milter.applicable_conditions = [
+    # f:5
+    "A",
+    # default
+    "A",
+    # default
+    "B \"b\"",
+  ]
+  # default
+  milter.command = nil
+)"));
+}
+
 TEST(Summary, names_what_runs_and_what_does_not) {
     EXPECT_EQ(summary(parse(two_milters, "x.json").value()), R"(The configuration is right.
 Read: f

@@ -1,0 +1,60 @@
+#include "config/hooks.hpp"
+
+#include "config/inspect.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace milter::config {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<std::string_view, 3> kinds{"connection_checkers", "maintained", "event_loop_created"};
+
+std::optional<hook> read_hook(json::value const& given, std::string_view source) {
+    auto const* const parts = given.if_object();
+    auto const* const ask = parts ? parts->if_contains("ask") : nullptr;
+    boost::system::error_code failed;
+    auto const id = ask ? ask->to_number<std::uint32_t>(failed) : 0;
+    if (!ask || failed) return std::nullopt;
+    auto const text = [&](std::string_view name, std::string_view otherwise) {
+        auto const* const found = parts->if_contains(name);
+        return std::string(found && found->is_string() ? std::string_view(found->as_string()) : otherwise);
+    };
+    return hook{id, text("name", ""), text("location", source)};
+}
+
+} // namespace
+
+void read_hooks(json::value const& given, std::string_view source, snapshot& into,
+                std::vector<complaint>& complaints) {
+    std::array<std::vector<hook>*, 3> const lists{&into.hooks.connection_checkers, &into.hooks.maintained,
+                                                  &into.hooks.event_loop_created};
+    auto const complain = [&](std::string what) {
+        complaints.push_back({std::string(source), std::move(what)});
+    };
+    auto const* const all = given.if_object();
+    if (!all) return complain("\"hooks\" is not an object; {\"maintained\": [{\"ask\": NUMBER}]} is allowed");
+    for (auto const& [name, list] : *all) {
+        auto const at = std::find(kinds.begin(), kinds.end(), name);
+        if (at == kinds.end() || !list.is_array()) {
+            complain(fmt::format("\"hooks\" has {}; arrays with the names {} are allowed",
+                                 inspect(std::string_view(name)), fmt::join(kinds, ", ")));
+            continue;
+        }
+        for (auto const& one : list.as_array()) {
+            if (auto read = read_hook(one, source))
+                lists[static_cast<std::size_t>(at - kinds.begin())]->push_back(std::move(*read));
+            else
+                complain(fmt::format("a hook is {}; {{\"ask\": NUMBER}} is allowed", inspect(one)));
+        }
+    }
+}
+
+} // namespace milter::config

@@ -1,0 +1,45 @@
+require "language_test"
+
+# What docs/manual/conditions.md shows is right.
+class TestManual < LanguageTest
+  PAGE = File.read(File.expand_path("../../docs/manual/conditions.md", __dir__), encoding: "UTF-8")
+  BLOCKS = PAGE.scan(/^```ruby\n(.*?)^```$/m).flatten
+  WORDS = PAGE[/^\| word \|.*?\n\n/m].lines.drop(2).grep(/^\|/).map {|line| line.scan(/`([^`]+)`/).flatten}
+
+  def setup
+    super
+    write("192.0.2.0/24 ok\n", "c/lists/own-networks.cidr")
+    write("a@b ok\n", "c/lists/senders")
+    write("/x/ ok\n", "c/lists/senders.pcre")
+  end
+
+  def test_its_examples_are_a_configuration
+    assert_operator(BLOCKS.size, :>, 5)
+    result = snapshot("load('applicable-conditions/*.conf')\n#{BLOCKS.join("\n")}")
+    assert_equal(["customers-filter"], result["milters"].map {|one| one["name"]})
+    assert_equal(["Remote Network", "Customers", "Testers", "Volunteers", "Policy"], result["milters"].first["applicable_conditions"].map {|one| one["name"]})
+  end
+
+  def test_it_has_every_word_with_an_example
+    described = WORDS.flat_map {|codes| codes.grep(/\A\w+:\z/)}.map {|code| code.chomp(":")}.uniq
+    assert_equal((Milter::Manager::Terms::WORDS + ["at"]).sort, described.sort)
+    WORDS.each do |codes|
+      example = codes.last
+      assert_match(/\A\w+: ./, example)
+      rest = example.start_with?("at:") ? ', host: "x"' : ""
+      snapshot("define_applicable_condition('C') {|condition| condition.skip_when(#{example}#{rest}) }\n")
+    end
+  end
+
+  def test_it_has_every_shipped_condition
+    shipped = PAGE[/^## Shipped conditions.*?^###/m].scan(/^\| `([^`]+)`/).flatten
+    assert_equal(shipped, snapshot("load('applicable-conditions/*.conf')\n")["conditions"].map {|one| one["name"]})
+  end
+
+  def test_it_has_every_stopper_with_its_arguments
+    PAGE.scan(/^\| `define_(\w+)_stopper` \| ([^|]+) \|/).each do |name, arguments|
+      assert_equal(Milter::Manager::Blocks::ARGUMENTS.fetch("#{name}_stopper").map(&:to_s), arguments.gsub(/ \(.*?\)/, "").split(", "))
+    end
+    assert_equal(9, PAGE.scan(/^\| `define_\w+_stopper`/).size)
+  end
+end
