@@ -36,16 +36,11 @@ std::string summary(snapshot const& what) {
             idle += fmt::format("Not asked: {} (disabled{})\n", called, place(one));
             continue;
         }
-<<<<<<< HEAD
         text +=
-            fmt::format("Milter {}: {} on {}, fallback {}{}{}\n", ++n, called, one.where->written,
+            fmt::format("Milter {}: {} on {}, fallback {}{}{}{}\n", ++n, called, one.where->written,
                         word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "",
-                        one.child.parallel_group ? ", in group " + inspect(*one.child.parallel_group) : "");
-=======
-        text += fmt::format("Milter {}: {} on {}, fallback {}{}{}\n", ++n, called, one.where->written,
-                            word(one.child.on_failure), one.child.evaluation_mode ? ", evaluation mode" : "",
-                            conditions(one));
->>>>>>> 93320b5 (Conditions and hooks of a configuration are shown, checked and documented; the shipped configuration loads the shipped conditions)
+                        one.child.parallel_group ? ", in group " + inspect(*one.child.parallel_group) : "",
+                        conditions(one));
     }
     if (n == 0) text += "No milter: all mail passes unfiltered.\n";
     for (auto const& one : without_effect(what))

@@ -104,8 +104,11 @@ class Load(ManagerTest):
         root = os.geteuid() == 0
         if root:
             os.chown(self.folder / "custom", 1, 1)
-        self.assertEqual(self.loaded(f'manager.custom_configuration_directory = "{self.folder}/custom"\n'
-                                     'load_if_exist("x.conf")\n'), [] if root else ["theirs"])
+        self.write(f'manager.custom_configuration_directory = "{self.folder}/custom"\nload_if_exist("x.conf")\n')
+        done = self.run_manager("-c", "c", "--check-config")
+        self.assertEqual((done.returncode, '"theirs"' in done.stdout), (0, not root))
+        self.assertEqual(done.stderr, f"[warning] {self.folder}/custom: nothing is loaded from there: root runs no code of "
+                         "a directory that is not root's\n" if root else "")
 
     def test_a_custom_file_in_xml_is_read_after_the_main_file_and_another_one_is_not_looked_at(self):
         self.define("a", "c/a.conf")

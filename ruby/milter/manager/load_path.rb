@@ -1,5 +1,7 @@
 require "etc"
 
+require "milter/logger"
+
 module Milter
   module Manager
     # Where the files of `load` are looked for: relative to these directories in order, never to the loading file.
@@ -51,7 +53,15 @@ module Milter
       # Code in a directory that an ordinary user can write to must not run as root.
       def usable?(directory)
         return false unless File.directory?(directory)
-        Process.euid != 0 || File.stat(directory).uid.zero?
+        return true if Process.euid != 0 || File.stat(directory).uid.zero?
+        warn_of(directory) unless Dir.empty?(directory)
+        false
+      end
+
+      def warn_of(directory)
+        return if @warned == directory
+        @warned = directory
+        Logger.warning("#{directory}: nothing is loaded from there: root runs no code of a directory that is not root's")
       end
     end
   end
