@@ -134,7 +134,7 @@ class TestBuiltIn < LanguageTest
     assert_equal({"always" => false}, rules(result, "Trust").first["when"])
     result = snapshot("#{LOAD}trust.clear\ntrust.add_envelope_from_domain {|domain| domain == \"x\"}\n")
     assert_equal({"ask" => 0}, rules(result, "Trust").first["when"])
-    assert(@loader.blocks.fetch(0).call(from_domain: "x"))
+    assert(@loader.blocks.fetch(0).call(from: "<a@X>"))
   end
 
   def test_trust_tells_what_is_wrong_in_its_file
@@ -208,7 +208,7 @@ class TestRestrictAccounts < LanguageTest
   def test_a_list_with_code_asks_ruby
     result = snapshot("#{LOAD}restrict_accounts_by_list('bob@example.com', ->(recipient) {recipient == 'x'}, condition_name: 'C')\n")
     assert_includes(JSON.generate(rules(result, "C")), '"ask":0')
-    assert_equal([true, true, false], %w[bob@example.com x y].map {|one| @loader.blocks.fetch(0).call(context: nil, bare_recipient: one)})
+    assert_equal([true, true, false], %w[bob@example.com x y].map {|one| @loader.blocks.fetch(0).call(context: nil, recipient: "<#{one}>")})
   end
 
   def test_a_block_decides_for_each_recipient_and_marks_the_message
@@ -217,7 +217,7 @@ class TestRestrictAccounts < LanguageTest
                   {"at" => "rcpt", "stop" => {"not" => {"ask" => 0}}},
                   {"at" => "data", "stop" => {"macro" => "have-not-restricted-account", "is" => [{"text" => "true", "exact" => true}]}}],
                  rules(result, "C"))
-    assert_equal([true, false], %w[x y].map {|one| @loader.blocks.fetch(0).call(context: "x", bare_recipient: one)})
+    assert_equal([true, false], %w[x y].map {|one| @loader.blocks.fetch(0).call(context: "x", recipient: "<#{one}>")})
   end
 
   def test_options_may_be_missing_or_an_old_hash

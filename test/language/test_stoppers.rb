@@ -6,7 +6,7 @@ class TestStoppers < LanguageTest
             "data" => "data", "header" => "header", "end_of_header" => "end_of_headers", "body" => "body",
             "end_of_message" => "end_of_message"}.freeze
   KNOWN = {context: :c, host: "h", address: :a, fqdn: "f", from: "<s@d>", recipient: "<r@d>", name: "n", value: "v",
-           chunk: "b", bare_from: "s@d", bare_recipient: "r@d", from_domain: "d", loop: :l}.freeze
+           chunk: "b"}.freeze
   ARGUMENTS = {"connect" => [:c, "h", :a], "helo" => [:c, "f"], "envelope_from" => [:c, "<s@d>"],
                "envelope_recipient" => [:c, "<r@d>"], "data" => [:c], "header" => [:c, "n", "v"],
                "end_of_header" => [:c], "body" => [:c, "b"], "end_of_message" => [:c]}.freeze
@@ -30,6 +30,13 @@ class TestStoppers < LanguageTest
       end
     RUBY
     assert_equal([[:c], [:a, "h"]], @loader.blocks.all.map {|block| block.call(KNOWN)})
+  end
+
+  def test_code_in_lists_gets_bare_values
+    text = %w[host helo sender sender_domain recipient client].map {|word| "condition.skip_when(#{word}: ->(one) {one})"}.join("\n")
+    snapshot("define_applicable_condition('C') do |condition|\n#{text}\nend\n")
+    assert_equal(["h", "f", "S@d.E", "d.e", "r@d", :a], @loader.blocks.all.map {|block| block.call(KNOWN.merge(from: "<S@d.E>"))})
+    assert_equal(["", ""], @loader.blocks.all.values_at(2, 3).map {|block| block.call(from: "<>")})
   end
 
   def test_several_stoppers_are_rules_in_order

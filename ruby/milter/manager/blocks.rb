@@ -32,11 +32,24 @@ module Milter
         "event_loop_created" => %i[loop],
       }.freeze
 
+      # What follows from what a worker knows.
+      DERIVED = {
+        bare_from: ->(known) {Blocks.bare(known[:from])},
+        bare_recipient: ->(known) {Blocks.bare(known[:recipient])},
+        from_domain: ->(known) {Blocks.bare(known[:from]).to_s[/\A.+?@(.+)\z/m, 1].to_s.downcase},
+      }.freeze
+
       Block = Struct.new(:id, :kind, :code, :location) do
-        # known: Hash of the names in ARGUMENTS. A Proc takes fewer, too.
+        # known: context, host, address, fqdn, from ("<a@b>"), recipient ("<a@b>"), name, value, chunk, loop, as far as
+        # the kind needs them. A Proc takes fewer arguments, too.
         def call(known)
-          code.call(*ARGUMENTS.fetch(kind).map {|name| known[name]})
+          code.call(*ARGUMENTS.fetch(kind).map {|name| DERIVED.key?(name) ? DERIVED[name].call(known) : known[name]})
         end
+      end
+
+      # An address without angle brackets.
+      def self.bare(address)
+        address&.delete_prefix("<")&.delete_suffix(">")
       end
 
       attr_reader :all
