@@ -109,16 +109,29 @@ answer child_actor::agree(packet const& said) {
 
 answer child_actor::trouble(std::uint64_t luck) const {
     dice random(luck);
-    switch (random.below(5)) {
+    switch (random.below(6)) {
     case 0:
         return {{{'f', ""}}, false};
     case 1:
         return {{{'Z', "?"}}, false};
     case 2:
         return {{{'p', ""}}, true};
+    case 3:
+        return {{}, false, true};
     default:
         return {{}, true};
     }
+}
+
+answer child_actor::as_written(packet const& said) {
+    auto const& script = *plan_->script;
+    if (said.code != script.at || std::exchange(script_done_, true)) return {{{'c', ""}}};
+    answer mine;
+    if (script.progress) mine.replies.push_back({'p', ""});
+    mine.closes = script.closes;
+    mine.hangs = script.hangs;
+    if (!mine.closes && !mine.hangs) mine.replies.push_back(script.says);
+    return mine;
 }
 
 std::vector<packet> child_actor::edits(std::uint64_t luck) const {
@@ -139,6 +152,7 @@ answer child_actor::hears(packet const& said) {
     if (said.code == 'M') content_.clear();
     if (among(said.code, "LNB")) content_ += said.text();
     if ((steps_ & silence_bit(said.code)) != 0 && silence_bit(said.code) != 0) return {};
+    if (plan_->script) return as_written(said);
     auto luck = mix(plan_->seed, said.text() + macros);
     if (among(said.code, "TNE")) luck = mix(luck, content_);
     dice random(luck);
@@ -149,7 +163,7 @@ answer child_actor::hears(packet const& said) {
         if (said.code != 'E') return failing;
         auto first = edits(luck);
         first.insert(first.end(), failing.replies.begin(), failing.replies.end());
-        return {first, failing.closes};
+        return {first, failing.closes, failing.hangs};
     }
     answer mine;
     if (said.code == 'E') mine.replies = edits(luck);

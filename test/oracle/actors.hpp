@@ -17,6 +17,7 @@ namespace milter::oracle {
 struct answer {
     std::vector<packet> replies;
     bool closes = false;
+    bool hangs = false; // nothing will come any more, and it does not close
 };
 
 class child_actor { // one connection
@@ -26,6 +27,7 @@ public:
 
 private:
     answer agree(packet const& said);
+    answer as_written(packet const& said);
     std::vector<packet> edits(std::uint64_t luck) const;
     answer trouble(std::uint64_t luck) const;
 
@@ -33,6 +35,7 @@ private:
     std::uint32_t steps_ = 0;
     std::string macros_;  // of the next command
     std::string content_; // of the message at hand
+    bool script_done_ = false;
 };
 
 // The bits that count with this child: what it sets and was offered, "no reply" in any case (chain P7), and

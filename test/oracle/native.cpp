@@ -163,7 +163,7 @@ chain::opinion chain::hear(child& one, char at, answer const& said) {
         if (reply.code == 's' && at != 'B') mine.reply = "c"; // chain P29
         return mine;
     }
-    if (said.closes) one.failed = mine.lost = true;
+    if (said.closes || said.hangs) one.failed = mine.lost = true;
     return mine;
 }
 

@@ -93,7 +93,8 @@ std::string children_line(session_case const& one) {
                                : "accept") +
                 (child.fed_early ? "" : " early_feed=no") +
                 (child.asked_in_parallel ? "" : " exact_connect=yes") +
-                (child.mail_in_parallel ? " parallel_mail=yes" : "") + (one.retries ? "" : " retry=no") +
+                (child.mail_in_parallel ? " parallel_mail=yes" : "") +
+                " reading_timeout=1s end_of_message_timeout=1s" + (one.retries ? "" : " retry=no") +
                 (child.evaluated ? " evaluation" : "") + ")";
     }
     return line;
@@ -107,7 +108,8 @@ void print_scenario(session_case const& one, std::uint64_t order) {
                              : one.sendmail()                       ? " mta=sendmail"
                                                                     : " mta=postfix";
     std::vector<std::string> steps{children_line(one),
-                                   "policy chunk_size=" + std::to_string(one.chunk_size) + kind};
+                                   "policy command_timeout=1000s end_of_message_timeout=1000s chunk_size=" +
+                                       std::to_string(one.chunk_size) + kind};
     steps.insert(steps.end(), played.steps.begin(), played.steps.end());
     for (auto const& step : steps) {
         auto const came = stage.perform(step);

@@ -8,6 +8,7 @@
 #include "core/session.hpp"
 #include "support/words.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -50,6 +51,7 @@ core::policy policy_of(session_case const& of) {
     core::policy rules;
     rules.mta = kind_of(of);
     rules.chunk_size = of.chunk_size;
+    rules.command_timeout = rules.end_of_message_timeout = 1000 * patience; // not what is judged here
     for (auto const& plan : of.children) {
         core::child_policy one;
         one.name = plan.name;
@@ -59,6 +61,8 @@ core::policy policy_of(session_case const& of) {
         one.parallel_mail = plan.mail_in_parallel;
         one.retry_next_message = of.retries;
         one.evaluation_mode = plan.evaluated;
+        one.reading_timeout = patience;
+        one.end_of_message_timeout = patience;
         rules.children.push_back(std::move(one));
     }
     return rules;
@@ -66,9 +70,9 @@ core::policy policy_of(session_case const& of) {
 
 class player {
 public:
-    player(session_case const& of, std::uint64_t order, bool record)
+    player(session_case const& of, std::uint64_t order, std::vector<std::size_t> by, bool record)
         : case_(of), rules_(policy_of(of)), session_(rules_), mta_(of, 0, {}), random_(order),
-          record_(record), composed_(of.sendmail()) {
+          order_(std::move(by)), record_(record), composed_(of.sendmail()) {
         for (auto const& plan : of.children)
             lines_.push_back({&plan, child_actor(plan), {}, false});
         result_.traces.resize(of.children.size());
@@ -102,6 +106,11 @@ private:
         child_actor actor;
         std::deque<arrival> to_come;
         bool negotiating = false;
+        bool hangs = false;
+    };
+    struct alarm {
+        core::microseconds at;
+        core::deadline which;
     };
 
     packet packet_of_offer() const {
@@ -121,7 +130,7 @@ private:
         for (auto const& one : lines_) {
             if (one.plan->evaluated) continue;
             all_here = all_here && !one.negotiating; // begun again: chain III knows no such time
-            all_said = all_said && one.to_come.empty();
+            all_said = all_said && one.to_come.empty() && !one.hangs;
         }
         if (!all_here || all_said || !among(asked_, "CHMRTU")) return all_here;
         // It was not told an answer and need not wait for one; but what overtakes a command (chain P49) would
@@ -139,8 +148,8 @@ private:
         std::size_t choices = mta_may ? 1 : 0;
         for (auto const& one : lines_)
             choices += one.to_come.empty() ? 0U : 1U;
-        if (choices == 0) return false;
-        auto chosen = random_.below(choices);
+        if (choices == 0) return time_passes();
+        auto chosen = order_.empty() ? random_.below(choices) : by_order();
         for (core::child_index i = 0; i < lines_.size(); ++i)
             if (!lines_[i].to_come.empty() && chosen-- == 0) return arrive(i), true;
         if (overtakes) {
@@ -148,6 +157,31 @@ private:
             mta_.overtake();
         }
         mta_says();
+        return true;
+    }
+
+    // The first in the given order whose turn it can be.
+    std::size_t by_order() const {
+        std::vector<std::size_t> rank(lines_.size());
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < lines_.size(); ++i)
+            rank[i] = lines_[i].to_come.empty() ? lines_.size() : n++;
+        for (auto const i : order_)
+            if (i < rank.size() && rank[i] < lines_.size()) return rank[i];
+        return n; // the MTA
+    }
+
+    // Nothing else can happen: the next deadline passes. The MTA is patient.
+    bool time_passes() {
+        std::erase_if(alarms_, [](alarm const& one) { return one.which.what == core::deadline::kind::mta; });
+        auto const next = std::min_element(alarms_.begin(), alarms_.end(),
+                                           [](alarm const& a, alarm const& b) { return a.at < b.at; });
+        if (next == alarms_.end()) return false;
+        auto const [at, which] = *next;
+        alarms_.erase(next);
+        step("pass " + std::to_string((at - now_).count() / 1000) + "ms");
+        now_ = at;
+        happen(core::deadline_passed{which});
         return true;
     }
 
@@ -215,7 +249,7 @@ private:
         while (!later_.empty()) {
             auto const next = later_.front();
             later_.pop_front();
-            session_.handle(next, core::microseconds(0), todo_);
+            session_.handle(next, now_, todo_);
             for (auto const& one : todo_.todo())
                 perform(one);
             todo_.clear();
@@ -231,12 +265,17 @@ private:
             for_each_packet(todo_.bytes(a->bytes), [&](packet const& one) { mta_hears(one); });
         else if (auto const* const b = std::get_if<to_child>(&what))
             for_each_packet(todo_.bytes(b->bytes), [&](packet const& one) { child_hears(b->child, one); });
+        else if (auto const* const e = std::get_if<arm>(&what)) {
+            std::erase_if(alarms_, [&](alarm const& one) { return one.which == e->which; });
+            alarms_.push_back({now_ + e->from_now, e->which});
+        } else if (auto const* const f = std::get_if<disarm>(&what))
+            std::erase_if(alarms_, [&](alarm const& one) { return one.which == f->which; });
         else if (auto const* const c = std::get_if<connect_child>(&what)) {
             auto& one = lines_[c->child];
             one = {one.plan, child_actor(*one.plan), {}, true};
             one.to_come.push_back({arrival::kind::connected, {}});
         } else if (auto const* const d = std::get_if<close_child>(&what)) {
-            lines_[d->child].negotiating = false;
+            lines_[d->child].negotiating = lines_[d->child].hangs = false;
             lines_[d->child].to_come.clear();
         } else if (auto const* const g = std::get_if<keep>(&what))
             bodies_[g->body] += g->packet.empty() ? todo_.bytes(g->bytes) : g->packet;
@@ -258,10 +297,11 @@ private:
         for (auto const& reply : mine.replies)
             one.to_come.push_back({arrival::kind::packet, reply});
         if (mine.closes) one.to_come.push_back({arrival::kind::closed, {}});
+        one.hangs |= mine.hangs;
     }
 
     void mta_hears(packet const& said) {
-        if (said.code == 'p') return;
+        if (said.code == 'p') return progress();
         if (said.code == 'O') return agree(said);
         if (among(said.code, "himb+2-eq")) return edits_.push_back(said);
         if (!mta_.waits()) {
@@ -276,6 +316,12 @@ private:
         if (asked_ != 'E' && !edits_.empty()) result_.broken.emplace_back("edits that belong to no message");
         edits_.clear();
         if (counts) result_.mta.push_back(said.text());
+    }
+
+    void progress() { // chain P54
+        if (!mta_.waits()) result_.broken.emplace_back("progress where the MTA does not wait");
+        if (asked_ != 'E' && case_.mta != mta_kind::postfix)
+            result_.broken.emplace_back("progress before the end of the message");
     }
 
     void agree(packet const& said) {
@@ -304,6 +350,9 @@ private:
     std::vector<line> lines_;
     mta_actor mta_;
     dice random_;
+    std::vector<std::size_t> order_;
+    std::vector<alarm> alarms_;
+    core::microseconds now_{0};
     bool record_;
     bool agreed_ = false;
     mta_event const* said_ = nullptr; // by the MTA, last
@@ -318,7 +367,10 @@ private:
 } // namespace
 
 manager_run run_with_manager(session_case const& of, std::uint64_t order, bool record) {
-    return player(of, order, record).run();
+    return player(of, order, {}, record).run();
+}
+manager_run run_in_order(session_case const& of, std::vector<std::size_t> const& order) {
+    return player(of, 0, order, false).run();
 }
 
 } // namespace milter::oracle

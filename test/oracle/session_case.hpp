@@ -31,10 +31,20 @@ struct offer {
     std::uint32_t steps = 0;
 };
 
+// What a child says the first time it is asked about the command `at`; continue to all others.
+struct child_script {
+    char at = 0;
+    packet says;
+    bool progress = false; // before it
+    bool closes = false;   // instead
+    bool hangs = false;    // instead
+};
+
 struct child_plan {
     std::string name;
     std::uint64_t seed = 0;
-    offer answers; // as it answers to an offer
+    std::optional<child_script> script; // nothing: as the seed has it
+    offer answers;                      // as it answers to an offer
     // The macros that it asks for, by stage (protocol 2.5), bare names.
     std::map<std::uint32_t, std::vector<std::string>> lists;
     char fallback = 'a';            // a r t d, q quarantine, s shutdown

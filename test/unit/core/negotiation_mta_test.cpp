@@ -43,6 +43,7 @@ struct scripted_child {
     bool failed = false; // it never answered
     bool can_refuse = false;
     bool can_quarantine = false;
+    bool only_watches = false; // evaluation mode
 };
 std::vector<scripted_child> const kinds{
     {"plain v2", 2, 0x3F, 0},
@@ -61,6 +62,7 @@ std::vector<scripted_child> const kinds{
     {"failed, refuses", 0, 0, 0, {}, true, true},
     {"silent, but failing refuses", 6, 0x1FF, 0xFF080, {}, false, true},
     {"silent, but failing quarantines", 6, 0x01, 0x7F080, {}, false, false, true},
+    {"watches", 6, 0x1FF, 0x800, {{2, "{watched}"}}, false, true, true, true},
 };
 
 // protocol 2.4: the letters of events, their NO and NR bits.
@@ -95,6 +97,11 @@ std::uint32_t naive_steps(wire::negotiate const& offer, std::vector<scripted_chi
             return std::any_of(children.begin(), children.end(),
                                [&](auto const& one) { return is(one, event); });
         };
+        // An evaluation-mode child is sent what it wants, and nobody waits for it (chain P63).
+        auto const heard = [&](auto const& is) {
+            return std::any_of(children.begin(), children.end(),
+                               [&](auto const& one) { return !one.only_watches && is(one, event); });
+        };
         bool const seen = some(sees);
         if (children.empty()) { // chain P11
             if (!among(event.letter, "CH")) wanted |= event.no;
@@ -105,15 +112,14 @@ std::uint32_t naive_steps(wire::negotiate const& offer, std::vector<scripted_chi
                           (offer.steps.bits() & 0x1FFFFF) == 0x1FFFFF;
         if (!seen && (among(event.letter, "TUN") || (full && among(event.letter, "LB")))) wanted |= event.no;
         // chain P5
-        bool const strict =
-            std::any_of(children.begin(), children.end(), [](auto const& one) { return one.can_refuse; });
-        if (among(event.letter, "CHMRTU") && seen && !some(speaks) && !strict) wanted |= event.silent;
+        bool const strict = heard([](auto const& one, auto const&) { return one.can_refuse; });
+        if (among(event.letter, "CHMRTU") && heard(sees) && !heard(speaks) && !strict) wanted |= event.silent;
         if (among(event.letter, "LN")) wanted |= event.silent;
     }
     if (!children.empty()) {
         wanted |= 0x400 | 0x100000; // chain P6
         for (auto const& one : children)
-            wanted |= one.steps & 0x800;
+            wanted |= one.only_watches ? 0 : one.steps & 0x800;
     }
     return wanted & offer.steps.bits() & 0x1FFFFF; // chain P1
 }
@@ -130,7 +136,7 @@ lists naive_lists(wire::negotiate const& offer, std::vector<scripted_child> cons
             all[at].emplace_back(name);
         for (auto const& one : children)
             for (auto const& [stage, names] : one.lists) {
-                if (stage != at) continue;
+                if (stage != at || one.only_watches) continue;
                 std::istringstream in(names);
                 for (std::string name; in >> name;) {
                     std::erase_if(name, [](char c) { return c == '{' || c == '}'; });
@@ -149,6 +155,7 @@ std::uint32_t naive_actions(wire::negotiate const& offer, std::vector<scripted_c
                             bool has_lists) {
     std::uint32_t claimed = 0; // chain P3
     for (auto const& one : children) {
+        if (one.only_watches) continue;
         claimed |= one.actions & 0xFF;
         bool const plain_only = (offer.actions.bits() & 0x84) == 0x04;
         if ((one.actions & 0x80) != 0 && plain_only) claimed |= 0x04; // chain P40: degrades
@@ -193,7 +200,7 @@ mta_agreement answer(wire::negotiate const& offer, std::vector<scripted_child> c
             if (!read) return {};
             with = &agreed.emplace_back(*read);
         }
-        prospects.push_back({with, one.can_refuse, one.can_quarantine, false, nullptr, false, 0});
+        prospects.push_back({with, one.can_refuse, one.can_quarantine, one.only_watches, nullptr, false, 0});
     }
     return answer_to_mta(offer, prospects, assumed);
 }
@@ -231,7 +238,7 @@ TEST(answer_to_mta, is_that_of_a_second_implementation) { // chain P1, P3 to P6,
                 ++cases;
             }
         }
-    EXPECT_EQ(cases, 3u * 11u * 17u * 17u * 17u);
+    EXPECT_EQ(cases, 3u * 11u * 18u * 18u * 18u);
 }
 
 mta_agreement answer_v6(std::vector<scripted_child> const& children) {
