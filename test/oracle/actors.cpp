@@ -142,6 +142,18 @@ std::vector<packet> child_actor::edits(std::uint64_t luck) const {
     return all;
 }
 
+// It takes its time, and perhaps says so.
+void child_actor::dawdle(answer& mine, std::uint64_t luck) const {
+    dice random(stir(~luck));
+    if (!plan_->slow || mine.replies.empty() || !random.percent(20)) return;
+    constexpr std::array times{1001U, 2503U, 4007U, 8009U};
+    mine.replies.back().after_ms = random.of(times);
+    if (!random.percent(40)) return;
+    packet working{'p', ""};
+    working.after_ms = random.of(times);
+    mine.replies.insert(mine.replies.end() - 1, working);
+}
+
 answer child_actor::hears(packet const& said) {
     if (said.code == 'O') return agree(said);
     if (said.code == 'D') return macros_ = said.payload, answer{};
@@ -175,6 +187,7 @@ answer child_actor::hears(packet const& said) {
     auto const calm = said.code == 'R' ? plan_->calm_at_rcpt : plan_->calm;
     mine.replies.push_back(early || random.percent(calm) ? packet{'c', ""} : decision(random, said.code));
     auto const last = mine.replies.back().code;
+    dawdle(mine, luck);
     if (said.code == 'E' || (last != 'c' && last != 's' && !among(said.code, "CHUR"))) content_.clear();
     return mine;
 }

@@ -30,6 +30,7 @@ private:
     answer as_written(packet const& said);
     std::vector<packet> edits(std::uint64_t luck) const;
     answer trouble(std::uint64_t luck) const;
+    void dawdle(answer& mine, std::uint64_t luck) const;
 
     child_plan const* plan_;
     std::uint32_t steps_ = 0;

@@ -4,6 +4,7 @@
 
 #include "wire/command.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace milter::oracle {
@@ -48,6 +49,8 @@ void chain::prepare(mta_event const& what) {
 std::optional<told> chain::take(mta_event const& what) {
     char const code = what.code;
     prepare(what);
+    spent_ms_ = 0;
+    time_is_up_ = false;
     if (among(code, "QZ")) return leave(code == 'Z'), std::nullopt;
     if (code == 'K') return begin_again(), std::nullopt;
     if (code == 'A') return abort_message(), std::nullopt;
@@ -144,8 +147,35 @@ void chain::begin_again() { // chain P47
     connect_ = helo_ = {};
 }
 
+// Waits for what it says: each time as long as the manager has patience, all together as long as the chain
+// has time (chain P53). Whoever is asked when that is over has no time at all.
+bool chain::in_time(child const& one, char at, answer const& said) {
+    bool const silent = silence_bit(at) != 0 && (one.steps & silence_bit(at)) != 0;
+    if (!case_.timed || silent) return true;
+    if (at == 'C' || at == 'H') { // all at once, or one after the other
+        if (one.plan->asked_in_parallel) spent_ms_ = 0, time_is_up_ = false;
+    }
+    auto const budget = among(at, "LNBE") ? case_.end_ms : case_.command_ms;
+    auto const patience = at == 'E' ? one.plan->patience_at_end_ms : one.plan->patience_ms;
+    unsigned waited = 0;
+    auto const pass = [&](unsigned ms) {
+        auto const until = spent_ms_ + std::min(ms, patience - waited);
+        bool const too_long = ms > patience - waited;
+        time_is_up_ = time_is_up_ || until > budget;
+        spent_ms_ = std::min(until, budget);
+        waited += ms;
+        return !too_long && !time_is_up_;
+    };
+    for (auto const& reply : said.replies) {
+        if (!pass(reply.after_ms)) return false;
+        if (reply.code == 'p' && at != 'E') waited = 0; // its own time begins again
+    }
+    return !said.hangs || pass(patience + 1);
+}
+
 chain::opinion chain::hear(child& one, char at, answer const& said) {
     opinion mine;
+    if (!in_time(one, at, said)) return one.failed = mine.lost = true, mine;
     for (auto const& reply : said.replies) {
         if (reply.code == 'p') continue; // chain P42
         if (at == 'E' && among(reply.code, "himb+2-eq")) {

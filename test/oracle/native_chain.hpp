@@ -69,6 +69,7 @@ private:
     void leave(bool without_a_word);
     void begin_again();
     void prepare(mta_event const& what);
+    bool in_time(child const& one, char at, answer const& said);
     opinion hear(child& one, char at, answer const& said);
     opinion fallback_of(child const& one, char at) const;
 
@@ -114,6 +115,8 @@ private:
     bool data_told_ = false;
     bool in_content_ = false;
     bool headers_over_ = false;
+    unsigned spent_ms_ = 0; // of the chain's time for this command
+    bool time_is_up_ = false;
     std::set<std::size_t> last_words_; // who has left the message by itself, so far
 };
 

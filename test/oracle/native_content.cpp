@@ -96,8 +96,13 @@ told chain::finish(mta_event const& end) {
 chain::opinion chain::content_to(std::size_t i, mta_event const& end) {
     auto& one = children_[i];
     std::vector<std::string> fed;
+    bool const too_late = time_is_up_; // then it gets what goes out at once
     auto mine = feed(one, content_for(one, true, true), fed);
     if (!fed.empty()) one.after_data = false;
+    if (too_late && one.failed) {
+        result_.traces[i].push_back({expected::kind::cut_short, std::move(fed), expected::abort::never});
+        return mine;
+    }
     for (auto& text : fed)
         result_.traces[i].push_back({expected::kind::packet, {std::move(text)}});
     if (mine.lost || mine.terminal() || mine.reply == "a") return mine;

@@ -94,8 +94,9 @@ std::string children_line(session_case const& one) {
                 (child.fed_early ? "" : " early_feed=no") +
                 (child.asked_in_parallel ? "" : " exact_connect=yes") +
                 (child.mail_in_parallel ? " parallel_mail=yes" : "") +
-                " reading_timeout=1s end_of_message_timeout=1s" + (one.retries ? "" : " retry=no") +
-                (child.evaluated ? " evaluation" : "") + ")";
+                " reading_timeout=" + std::to_string(child.patience_ms) +
+                "ms end_of_message_timeout=" + std::to_string(child.patience_at_end_ms) + "ms" +
+                (one.retries ? "" : " retry=no") + (child.evaluated ? " evaluation" : "") + ")";
     }
     return line;
 }
@@ -108,8 +109,9 @@ void print_scenario(session_case const& one, std::uint64_t order) {
                              : one.sendmail()                       ? " mta=sendmail"
                                                                     : " mta=postfix";
     std::vector<std::string> steps{children_line(one),
-                                   "policy command_timeout=1000s end_of_message_timeout=1000s chunk_size=" +
-                                       std::to_string(one.chunk_size) + kind};
+                                   "policy command_timeout=" + std::to_string(one.command_ms) +
+                                       "ms end_of_message_timeout=" + std::to_string(one.end_ms) +
+                                       "ms chunk_size=" + std::to_string(one.chunk_size) + kind};
     steps.insert(steps.end(), played.steps.begin(), played.steps.end());
     for (auto const& step : steps) {
         auto const came = stage.perform(step);

@@ -51,7 +51,8 @@ core::policy policy_of(session_case const& of) {
     core::policy rules;
     rules.mta = kind_of(of);
     rules.chunk_size = of.chunk_size;
-    rules.command_timeout = rules.end_of_message_timeout = 1000 * patience; // not what is judged here
+    rules.command_timeout = core::milliseconds(of.command_ms);
+    rules.end_of_message_timeout = core::milliseconds(of.end_ms);
     for (auto const& plan : of.children) {
         core::child_policy one;
         one.name = plan.name;
@@ -61,8 +62,8 @@ core::policy policy_of(session_case const& of) {
         one.parallel_mail = plan.mail_in_parallel;
         one.retry_next_message = of.retries;
         one.evaluation_mode = plan.evaluated;
-        one.reading_timeout = patience;
-        one.end_of_message_timeout = patience;
+        one.reading_timeout = core::milliseconds(plan.patience_ms);
+        one.end_of_message_timeout = core::milliseconds(plan.patience_at_end_ms);
         rules.children.push_back(std::move(one));
     }
     return rules;
@@ -100,6 +101,7 @@ private:
         enum class kind { connected, packet, closed };
         arrival::kind what;
         packet said;
+        core::microseconds at{0}; // the earliest
     };
     struct line {
         child_plan const* plan;
@@ -107,6 +109,9 @@ private:
         std::deque<arrival> to_come;
         bool negotiating = false;
         bool hangs = false;
+        bool has_something(core::microseconds now) const {
+            return !to_come.empty() && to_come.front().at <= now;
+        }
     };
     struct alarm {
         core::microseconds at;
@@ -147,11 +152,11 @@ private:
         bool const mta_may = overtakes || mta_may_speak();
         std::size_t choices = mta_may ? 1 : 0;
         for (auto const& one : lines_)
-            choices += one.to_come.empty() ? 0U : 1U;
+            choices += one.has_something(now_) ? 1U : 0U;
         if (choices == 0) return time_passes();
         auto chosen = order_.empty() ? random_.below(choices) : by_order();
         for (core::child_index i = 0; i < lines_.size(); ++i)
-            if (!lines_[i].to_come.empty() && chosen-- == 0) return arrive(i), true;
+            if (lines_[i].has_something(now_) && chosen-- == 0) return arrive(i), true;
         if (overtakes) {
             result_.overtaken.insert(static_cast<std::size_t>(said_ - case_.events.data()));
             mta_.overtake();
@@ -165,24 +170,34 @@ private:
         std::vector<std::size_t> rank(lines_.size());
         std::size_t n = 0;
         for (std::size_t i = 0; i < lines_.size(); ++i)
-            rank[i] = lines_[i].to_come.empty() ? lines_.size() : n++;
+            rank[i] = lines_[i].has_something(now_) ? n++ : lines_.size();
         for (auto const i : order_)
             if (i < rank.size() && rank[i] < lines_.size()) return rank[i];
         return n; // the MTA
     }
 
-    // Nothing else can happen: the next deadline passes. The MTA is patient.
+    // Nothing else can happen: something comes later, or the next deadline passes. The MTA is patient.
     bool time_passes() {
+        auto later = core::microseconds::max();
+        for (auto const& one : lines_)
+            if (!one.to_come.empty()) later = std::min(later, one.to_come.front().at);
         std::erase_if(alarms_, [](alarm const& one) { return one.which.what == core::deadline::kind::mta; });
         auto const next = std::min_element(alarms_.begin(), alarms_.end(),
                                            [](alarm const& a, alarm const& b) { return a.at < b.at; });
+        if (later != core::microseconds::max() && (next == alarms_.end() || later <= next->at)) {
+            pass_until(later);
+            return true;
+        }
         if (next == alarms_.end()) return false;
         auto const [at, which] = *next;
         alarms_.erase(next);
-        step("pass " + std::to_string((at - now_).count() / 1000) + "ms");
-        now_ = at;
+        pass_until(at);
         happen(core::deadline_passed{which});
         return true;
+    }
+    void pass_until(core::microseconds at) {
+        if (at > now_) step("pass " + std::to_string((at - now_).count() / 1000) + "ms");
+        now_ = at;
     }
 
     void arrive(core::child_index i) {
@@ -234,6 +249,7 @@ private:
         }
         if (record_) step("mta " + mta_words(*said, payload));
         asked_ = said->code;
+        asked_at_ = told_at_ = now_;
         happen(core::from_mta{{said->code, payload}});
     }
     std::string raw(std::string_view value) const { return (leading_space_ ? "" : " ") + std::string(value); }
@@ -294,9 +310,12 @@ private:
         auto& one = lines_[i];
         result_.traces[i].push_back(said.text());
         auto const mine = one.actor.hears(said);
-        for (auto const& reply : mine.replies)
-            one.to_come.push_back({arrival::kind::packet, reply});
-        if (mine.closes) one.to_come.push_back({arrival::kind::closed, {}});
+        auto at = one.to_come.empty() ? now_ : std::max(now_, one.to_come.back().at);
+        for (auto const& reply : mine.replies) {
+            at += core::milliseconds(reply.after_ms);
+            one.to_come.push_back({arrival::kind::packet, reply, at});
+        }
+        if (mine.closes) one.to_come.push_back({arrival::kind::closed, {}, at});
         one.hangs |= mine.hangs;
     }
 
@@ -308,6 +327,7 @@ private:
             result_.broken.push_back("the MTA is told [" + said.text() + "] and has not asked");
             return;
         }
+        is_told_in_time();
         bool const in_content = among(asked_, "LNB");
         bool const counts = !in_content || (!among(said.code, "cs") && !mta_.abandons());
         mta_.heard(said);
@@ -322,6 +342,16 @@ private:
         if (!mta_.waits()) result_.broken.emplace_back("progress where the MTA does not wait");
         if (asked_ != 'E' && case_.mta != mta_kind::postfix)
             result_.broken.emplace_back("progress before the end of the message");
+        is_told_in_time();
+    }
+    // chain P53, P54: never later than it can stand.
+    void is_told_in_time() {
+        auto const most = core::milliseconds(asked_ == 'E' ? case_.end_ms : case_.command_ms);
+        if (now_ - asked_at_ > most) result_.broken.emplace_back("the MTA had to wait too long");
+        constexpr core::milliseconds interval{5000};
+        bool const hears_progress = asked_ == 'E' || case_.mta == mta_kind::postfix;
+        if (hears_progress && now_ - told_at_ > interval) result_.broken.emplace_back("no progress in time");
+        told_at_ = now_;
     }
 
     void agree(packet const& said) {
@@ -353,6 +383,8 @@ private:
     std::vector<std::size_t> order_;
     std::vector<alarm> alarms_;
     core::microseconds now_{0};
+    core::microseconds asked_at_{0}; // by the MTA
+    core::microseconds told_at_{0};  // the MTA, anything
     bool record_;
     bool agreed_ = false;
     mta_event const* said_ = nullptr; // by the MTA, last

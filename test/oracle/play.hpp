@@ -5,7 +5,6 @@
 #include "oracle/expectation.hpp"
 #include "oracle/session_case.hpp"
 
-#include <chrono>
 #include <vector>
 
 namespace milter::oracle {
@@ -16,8 +15,5 @@ manager_run run_with_manager(session_case const& of, std::uint64_t order, bool r
 // The same with the answers of the children in a given order: whatever the first in it has said arrives
 // before what the others have said, and before the MTA speaks again.
 manager_run run_in_order(session_case const& of, std::vector<std::size_t> const& order);
-
-// How long the manager waits for a child here.
-inline constexpr std::chrono::milliseconds patience{1000};
 
 } // namespace milter::oracle

@@ -78,6 +78,15 @@ child_plan random_child(dice& random, std::size_t i, session_case const& of) {
     one.calm_at_rcpt = random.percent(60) ? one.calm : 60;
     one.fails = random.percent(25);
     one.early_quarantine = random.percent(20);
+    if (of.timed) {
+        constexpr std::array patience{3100U, 7300U, 20'000U};
+        constexpr std::array at_end{4300U, 9700U, 100'000U};
+        one.slow = random.percent(60);
+        one.patience_ms = random.of(patience);
+        one.patience_at_end_ms = random.of(at_end);
+        one.asked_in_parallel = !of.exact;
+        return one;
+    }
     if (of.exact) return one;
     one.asked_in_parallel = random.percent(80);
     one.fed_early = random.percent(80);
@@ -95,7 +104,7 @@ void restrain(dice& random, session_case& into) {
     // Which of the children that were being asked have failed, nobody can say.
     if (cut_off)
         for (auto& one : into.children)
-            one.fails = false;
+            one.fails = one.slow = false;
     for (std::size_t i = 0; i + 1 < into.events.size(); ++i)
         cut_off |= std::string_view("LNB").find(into.events[i].code) != std::string_view::npos &&
                    std::string_view("LNBE").find(into.events[i + 1].code) == std::string_view::npos;
@@ -111,6 +120,7 @@ void restrain(dice& random, session_case& into) {
             else
                 one.answers.steps &= ~opt_out_bit('M');
         }
+        if (cut_off) one.slow = false; // it might still owe an answer when the next message begins
         one.fails_in_content = one.fails && !cut_off && (first || into.exact) && random.percent(70);
     }
 }
@@ -139,6 +149,14 @@ session_case make_case(std::uint64_t seed) {
     made.exact = random.percent(50);
     made.stubborn = random.percent(30);
     made.retries = random.percent(50);
+    if (random.percent(15)) {
+        constexpr std::array for_command{5000U, 12'000U, 27'000U};
+        constexpr std::array for_end{10'000U, 60'000U};
+        made.timed = true;
+        made.retries = false;
+        made.command_ms = random.of(for_command);
+        made.end_ms = random.of(for_end);
+    }
     constexpr std::array<std::uint32_t, 5> chunk_sizes{1, 3, 7, 100, 65'535};
     made.chunk_size = random.of(chunk_sizes);
     made.offers = random_offer(random);

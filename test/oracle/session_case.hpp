@@ -13,6 +13,7 @@ namespace milter::oracle {
 struct packet {
     char code = 0;
     std::string payload;
+    unsigned after_ms = 0; // of what is said before it; children only
     std::string text() const { return code + payload; }
 };
 
@@ -57,6 +58,10 @@ struct child_plan {
     bool asked_in_parallel = false; // at connect and helo (chain V.2)
     bool mail_in_parallel = false;
     bool fed_early = false; // chain V.3
+    bool slow = false;      // now and then
+    unsigned patience_ms =
+        1000; // what the manager has with it: for one answer, and at the end of the message
+    unsigned patience_at_end_ms = 1000;
 };
 
 // C H M R T U L N B E A Q K, or Z: the MTA closes without a word. A header is "name\0value", raw.
@@ -78,6 +83,11 @@ struct session_case {
     bool retries = false;    // failed children are tried again at the next message (chain P51)
     bool stubborn = false;   // the MTA goes on with recipients and data of a refused message
     std::uint32_t chunk_size = 65535;
+    // The chain's time for one command, and for the end of the message (chain P53). Children are slow only if
+    // timed.
+    bool timed = false;
+    unsigned command_ms = 1'000'000;
+    unsigned end_ms = 1'000'000;
     offer offers;
     std::vector<std::string> more_macros; // that the MTA's administrator has it send at every stage
     std::vector<child_plan> children;

@@ -33,7 +33,7 @@ public:
 
     void all() {
         session();
-        if (random_.percent(8)) be_hasty();
+        if (!into_.timed && random_.percent(8)) be_hasty();
     }
 
 private:
