@@ -99,9 +99,15 @@ chain::opinion chain::content_to(std::size_t i, mta_event const& end) {
     bool const too_late = time_is_up_; // then it gets what goes out at once
     auto mine = feed(one, content_for(one, true, true), fed);
     if (!fed.empty()) one.after_data = false;
-    if (too_late && one.failed) {
+    if (too_late) {
+        if (!one.failed) {
+            if (auto const macros = macros_given(case_, *one.plan, end, agreed_.macros))
+                fed.push_back('D' + *macros);
+            fed.emplace_back("E");
+            one.failed = true;
+        }
         result_.traces[i].push_back({expected::kind::cut_short, std::move(fed), expected::abort::never});
-        return mine;
+        return fallback_of(one, 'E');
     }
     for (auto& text : fed)
         result_.traces[i].push_back({expected::kind::packet, {std::move(text)}});
