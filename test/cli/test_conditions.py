@@ -8,7 +8,7 @@ SHIPPED = {"MILTER_MANAGER_CONFIG_DIR": str(pathlib.Path(__file__).resolve().par
 CONFIGURATION = """\
 define_applicable_condition("Mine \\"a\\"") do |condition|
   condition.description = "first"
-  condition.define_connect_stopper {|context, host, address| address.local? }
+  condition.skip_when(client: "192.0.2.0/24")
 end
 define_applicable_condition("Plain") {|condition| condition.skip_when(daemon_port: 587) }
 define_milter("m") do |milter|
@@ -72,6 +72,20 @@ class Conditions(ManagerTest):
         status, again, err = self.load("\n".join(shown) + "\n")
         self.assertEqual((status, err), (0, ""))
         self.assertEqual([line for line in again.splitlines() if not line.strip().startswith("#")], shown)
+
+    def test_a_milter_cannot_have_one_that_nobody_answers_yet(self):
+        lines = self.complaints("""\
+define_applicable_condition("Own") do |condition|
+  condition.define_connect_stopper {|context, host, address| address.local? }
+end
+define_milter("m") do |milter|
+  milter.connection_spec = "unix:/m"
+  milter.add_applicable_condition("Own")
+end
+""")
+        self.assertEqual(len(lines), 1)
+        self.assertTrue(lines[0].startswith('c/milter-manager.conf:2: define_milter("m"): the condition "Own" runs a Ruby block'),
+                        lines[0])
 
     def test_the_shipped_ones_are_there_in_their_order_with_their_places(self):
         out = self.load('load("applicable-conditions/*.conf")\n', environment=SHIPPED)[1]
