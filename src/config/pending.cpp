@@ -8,7 +8,8 @@ namespace milter::config {
 
 namespace {
 
-// A feature that comes takes its line away here, and its place in docs/manual/configuration.md.
+// A feature that comes takes its line away here, and what docs/manual/configuration.md says of it; then
+// docs/manual/settings.md is printed anew.
 constexpr std::array pending_settings{
     std::string_view("security.privilege_mode"),
     std::string_view("manager.suspend_time_on_unacceptable"),
@@ -38,6 +39,16 @@ bool detected(milter const& one, snapshot const& what) {
 }
 
 } // namespace
+
+bool is_pending(std::string_view section, std::string_view name) {
+    if (section == "milter")
+        return std::find(pending_attributes.begin(), pending_attributes.end(), name) !=
+               pending_attributes.end();
+    return std::any_of(pending_settings.begin(), pending_settings.end(), [&](std::string_view one) {
+        return one.starts_with(section) && one.substr(section.size()).starts_with('.') &&
+               one.substr(section.size() + 1) == name;
+    });
+}
 
 std::vector<std::string> without_effect(snapshot const& what) {
     std::vector<std::string> lines;

@@ -2,6 +2,7 @@
 
 #include "config/built_in.hpp"
 #include "config/nearest.hpp"
+#include "config/settings_page.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -159,6 +160,7 @@ private:
     bool show_config_ = false;
     bool check_config_ = false;
     bool explain_detection_ = false;
+    bool config_reference_ = false;
     bool version_ = false;
 };
 
@@ -173,6 +175,8 @@ command_line::command_line() {
     app_.add_flag("--check-config", check_config_, "Say what would run, or what is wrong, and end.");
     app_.add_flag("--explain-detection", explain_detection_,
                   "Say which installed milters were found, where, and why each takes part or not, and end.");
+    app_.add_flag("--config-reference", config_reference_,
+                  "Print the reference of all settings, as Markdown, and end.");
     app_.add_flag("--version", version_, "Print the version and end.");
     for (auto const& one : table) {
         bool const is_flag = *one.argument == '\0';
@@ -233,6 +237,7 @@ tl::expected<options, farewell> command_line::read(int argc, char const* const* 
     if (auto const what = unknown()) return tl::unexpected(mistake(*what));
     if (version_)
         return tl::unexpected(farewell{0, fmt::format("milter-manager {}\n", config::built_in::version)});
+    if (config_reference_) return tl::unexpected(farewell{0, config::settings_page()});
     return chosen();
 }
 

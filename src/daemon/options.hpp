@@ -21,7 +21,7 @@ struct options {
     std::vector<config::override_value> overrides; // in the order of the command line
 };
 
-// The program is to end at once: --help, --version, or a mistake.
+// The program is to end at once: --help and other texts of its own, or a mistake.
 struct farewell {
     int status = 0;
     std::string text; // for standard output when the status is 0, else for standard error

@@ -1,6 +1,9 @@
 #include "config/inspect.hpp"
+#include "config/pending.hpp"
 #include "config/settings.hpp"
+#include "config/settings_page.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -13,36 +16,45 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string manual() {
-    std::ifstream file(MANUAL_PAGE);
+std::string committed() {
+    std::ifstream file(SETTINGS_PAGE);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::string table_text(std::string_view plain) {
-    std::string text;
-    for (char const c : plain)
-        text += c == '|' ? std::string("\\|") : std::string(1, c);
-    return text;
+// What a page says of one setting; "" when it is not there.
+std::string part_about(std::string const& page, std::string const& name) {
+    auto const begin = page.find(fmt::format("\n### {}\n", name));
+    return begin == std::string::npos ? "" : page.substr(begin, page.find("\n#", begin + 1) - begin);
 }
 
-// The manual's line about a setting; "" when there is none.
-std::string line_about(std::string const& page, std::string const& name) {
-    auto const begin = page.find(fmt::format("\n| `{}` |", name));
-    return begin == std::string::npos ? "" : page.substr(begin + 1, page.find('\n', begin + 1) - begin - 1);
+// a and b up to the line in which they begin to differ.
+std::string difference(std::string const& a, std::string const& b) {
+    auto const at = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+    auto const line = a.rfind('\n', static_cast<std::size_t>(at)) + 1;
+    return fmt::format("line {}:\nprinted:   {}\ncommitted: {}\n",
+                       1 + std::count(a.begin(), a.begin() + at, '\n'),
+                       a.substr(line, a.find('\n', line) - line), b.substr(line, b.find('\n', line) - line));
 }
 
 template <class Owner>
 void expect_described(std::span<setting<Owner> const> table) {
-    auto const page = manual();
+    auto const page = settings_page();
     for (auto const& one : table) {
         auto const name = fmt::format("{}.{}", one.section, one.name);
-        auto const line = line_about(page, name);
-        EXPECT_THAT(line, HasSubstr(fmt::format("| {} |", table_text(one.documentation)))) << name;
-        EXPECT_THAT(line, HasSubstr(one.unit)) << name;
-        EXPECT_THAT(line, HasSubstr(fmt::format("| `{} = ", name))) << "an example of " << name;
-        if (line.find("| of the build |") != std::string::npos) continue;
-        auto const standard = one.shown == shown::octal ? "0660" : inspect(one.field.get(Owner{}));
-        EXPECT_THAT(line, HasSubstr(fmt::format("| `{}` |", standard))) << "the default of " << name;
+        auto const part = part_about(page, name);
+        EXPECT_THAT(part, HasSubstr(one.documentation)) << name;
+        EXPECT_THAT(part, HasSubstr(one.unit)) << name;
+        EXPECT_THAT(part, HasSubstr(fmt::format("- allowed: {}\n", allowed(one.rule)))) << name;
+        EXPECT_THAT(part, HasSubstr(fmt::format("- since: {}\n", one.since))) << name;
+        EXPECT_THAT(part, HasSubstr(fmt::format("- example: `{} = ", name)));
+        EXPECT_EQ(part.find("No effect in this version") != std::string::npos,
+                  is_pending(one.section, one.name))
+            << name;
+        auto const standard = one.shown == shown::octal ? "`0660`"
+                              : one.build_default.empty()
+                                  ? fmt::format("`{}`", inspect(one.field.get(Owner{})))
+                                  : std::string(one.build_default);
+        EXPECT_THAT(part, HasSubstr(fmt::format("- default: {}\n", standard))) << name;
     }
 }
 
@@ -52,6 +64,21 @@ TEST(Manual, describes_every_setting_with_its_unit_default_and_meaning) {
 
 TEST(Manual, describes_every_attribute_of_a_milter) {
     expect_described(milter_settings());
+}
+
+TEST(Manual, says_of_what_is_read_once_that_a_change_needs_a_restart) {
+    auto const page = settings_page();
+    for (auto const* name : {"manager.connection_spec", "security.effective_user", "manager.n_workers"})
+        EXPECT_THAT(part_about(page, name), HasSubstr("- a change needs: a restart\n")) << name;
+    for (auto const* name : {"log.level", "manager.max_connections", "milter.fallback_status"})
+        EXPECT_THAT(part_about(page, name), HasSubstr("- a change needs: a reload\n")) << name;
+}
+
+TEST(Manual, the_committed_page_is_the_printed_one) {
+    auto const printed = settings_page();
+    EXPECT_TRUE(committed() == printed)
+        << difference(printed, committed())
+        << "renew it:  milter-manager --config-reference > docs/manual/settings.md";
 }
 
 } // namespace
