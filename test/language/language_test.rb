@@ -12,7 +12,7 @@ class LanguageTest < Minitest::Test
   # What milter-manager asks its Ruby half for, noted by a half that only notes.
   def self.request
     @@request ||= Dir.mktmpdir do |folder|
-      File.write("#{folder}/evaluate.rb", 'File.write("#{__dir__}/request", $stdin.read); IO.for_fd(3, "w").write("{}")')
+      File.write("#{folder}/evaluate.rb", 'File.write("#{__dir__}/request", $stdin.gets); IO.for_fd(3, "w").write("{}")')
       ran = system({"MILTER_MANAGER_RUBYLIB" => folder}, ENV.fetch("MILTER_MANAGER"), "--show-config", out: File::NULL)
       raise "milter-manager does not run" unless ran
       JSON.parse(File.read("#{folder}/request"))
