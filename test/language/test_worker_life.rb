@@ -119,6 +119,25 @@ class TestWorkerFailures < WorkerTest
     assert_equal("3", told(ask(one)))
   end
 
+  def test_every_kind_of_block_can_be_asked
+    start(<<~RUBY)
+      load("applicable-conditions/*.conf")
+      load("applicable-conditions/restrict-accounts.conf")
+      define_milter("m") {|milter| milter.connection_spec = "unix:/x" }
+      restrict_accounts_generic(condition_name: "R", milters: ["m"]) {|context, recipient| raise [context.name, recipient].inspect }
+      s25r.add_blacklist {|host| raise host }
+      trust.add_envelope_from_domain(->(domain) {raise domain})
+      define_policy("P") do |policy|
+        policy.milters = ["m"]
+        policy.from = ->(from) {raise from}
+        policy.recipient = ->(recipient) {raise recipient}
+      end
+    RUBY
+    one = worker
+    answers = ask_all(one, (0..4).to_a, client: {"host" => "h", "family" => "unknown"}, sender: "<s@D.e>", recipient: "<r@d>")
+    assert_equal(['["mine", "r@d"]', "h", "d.e", "<s@D.e>", "<r@d>"].sort, answers.map {|answer| told(answer)}.sort)
+  end
+
   def test_the_numbers_of_blocks_are_those_of_the_snapshot
     snapshot = start("load('applicable-conditions/*.conf')\ndefine_applicable_condition('C') {|condition| condition.define_helo_stopper {|_, fqdn| fqdn == 'x'}}\n")
     id = condition(snapshot, "C")["rules"].first["stop"]["ask"]
@@ -274,15 +293,27 @@ class TestWorkerLife < WorkerTest
     assert_equal({"ended" => 1, "status" => "status 0"}, hear)
   end
 
-  def test_it_becomes_an_ordinary_user_for_good_before_any_worker
+  def test_a_descriptor_that_was_lost_on_the_way_is_refused_and_the_next_one_is_not_mistaken_for_it
+    one = serve("condition.define_data_stopper { true }")
+    @control.write("{\"start\": 8}\n\0")
+    assert_equal({"refused" => "no descriptor came"}, hear)
+    assert_equal(%w[yes yes], [ask(worker), ask(one)].map {|answer| answer["says"]})
+  end
+
+  WHO = {"uid" => 65_534, "gid" => 65_533, "groups" => [65_533, 12]}.freeze
+
+  def start_to_become
     start("define_applicable_condition('C') {|condition| condition.define_data_stopper { raise [Process.uid, Process.euid, Process.gid, Process.egid, " \
-          "Process.groups.sort, (Process::Sys.setuid(0) rescue $!.class)].inspect } }\n")
-    who = {"uid" => 65_534, "gid" => 65_533, "groups" => [65_533, 12]}
-    tell("become" => who)
+          "Process.groups.sort, (Process::Sys.setuid(0) rescue $!.class), Dir.home].inspect } }\n")
+  end
+
+  def test_it_becomes_an_ordinary_user_for_good_before_any_worker
+    start_to_become
+    tell("become" => WHO)
     if Process.uid.zero?
       one = worker
-      assert_equal("[65534, 65534, 65533, 65533, [12, 65533], Errno::EPERM]", told(ask(one)))
-      tell("become" => who)
+      assert_equal([65_534, 65_534, 65_533, 65_533, [12, 65_533], Errno::EPERM, Etc.getpwuid(65_534).dir].inspect, told(ask(one)))
+      tell("become" => WHO)
       assert_match(/there are workers already/, hear["refused"])
     else
       assert_match(/\Acannot become .*Operation not permitted/, hear["refused"])
@@ -291,10 +322,16 @@ class TestWorkerLife < WorkerTest
   end
 
   def test_who_cannot_become_that_user_ends
-    start("define_applicable_condition('C') {|condition| condition.define_data_stopper { true } }\n")
-    tell("become" => {"uid" => 0, "gid" => 0, "groups" => []})
-    assert_match(/\Acannot become .*user 0 has all privileges/, hear["refused"])
-    assert_equal(1, ended_on_its_own?.exitstatus)
+    {WHO.merge("uid" => 0) => "user 0 has all privileges", WHO.merge("uid" => -1) => nil, WHO.merge("groups" => [12] * 100_000) => "too many groups",
+     WHO.merge("groups" => nil) => nil, WHO.slice("uid") => "key not found", 3 => nil}.each do |who, why|
+      start_to_become
+      tell("become" => who)
+      refused = hear["refused"]
+      assert_match(/\Acannot become /, refused)
+      assert_includes(refused, why) if why && Process.uid.zero?
+      assert_nil(hear)
+      assert_equal(1, ended_on_its_own?.exitstatus)
+    end
   end
 
   def test_without_blocks_without_the_wish_or_with_complaints_there_is_no_parent

@@ -43,12 +43,14 @@ module Milter
           @text.slice!(0..@text.index("\n")).chomp
         end
 
-        # The next descriptor that came or comes, as a socket; nil at the end.
+        # The descriptor that follows the last line, as a socket; nil at the end. Raises when it was lost on the way,
+        # as happens to a process that has no more room for one.
         def descriptor
-          while @descriptors.empty?
+          while @descriptors.empty? && @text.empty?
             return nil unless receive
           end
-          @descriptors.shift
+          @text.slice!(/\A[^{]/n)
+          @descriptors.shift or raise ArgumentError, "no descriptor came"
         end
 
         # False when nobody listens any more.

@@ -1,3 +1,5 @@
+require "etc"
+
 module Milter
   module Manager
     module Worker
@@ -8,13 +10,22 @@ module Milter
 
         module_function
 
-        # Raises Refused or SystemCallError; then half of it may have happened, and the process must end.
+        # Raises Refused, ArgumentError or SystemCallError; then half of it may have happened, and the process must end.
         def drop(uid, gid, groups)
           raise Refused, "user 0 has all privileges" if uid.zero?
           Process.groups = groups
           Process::Sys.setresgid(gid, gid, gid)
           Process::Sys.setresuid(uid, uid, uid)
           verify(uid, gid, groups)
+          settle(uid)
+        end
+
+        # What programs take for who they are.
+        def settle(uid)
+          entry = Etc.getpwuid(uid)
+          ENV.update("HOME" => entry.dir, "USER" => entry.name, "LOGNAME" => entry.name)
+        rescue ArgumentError
+          nil # a user without a name has no home
         end
 
         def verify(uid, gid, groups)
