@@ -50,6 +50,7 @@ observe::log_settings log_settings_of(config::log_settings const& from) {
 proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& running) {
     proxy::settings to;
     to.rules = {running, &running->live.policy};
+    to.max_connections = running->live.max_connections;
     to.body_memory = running->live.body_memory;
     char const* const temporary = std::getenv("TMPDIR");
     to.spool_directory =
@@ -79,16 +80,14 @@ public:
           std::shared_ptr<config::snapshot const> running, observe::log& log, int descriptor)
         : context_(context), signals_(signals), running_(std::move(running)), log_(log), patience_(context) {
         unsigned const n = worker_count(running_->fixed.n_workers);
-        auto const most = running_->live.max_connections;
-        for (unsigned i = 0; i < n; ++i) {
-            auto const one_ended = [this] {
-                for (auto const& one : workers_)
-                    one->resume_accepting();
-            };
-            workers_.push_back(std::make_unique<proxy::worker>(
-                i + 1 == n ? descriptor : ::dup(descriptor), settings_of(running_), log_, counters_, health_,
-                most, most > 0 ? std::function<void()>(one_ended) : nullptr));
-        }
+        auto const place_free = [this] {
+            for (auto const& one : workers_)
+                one->resume_accepting();
+        };
+        for (unsigned i = 0; i < n; ++i)
+            workers_.push_back(std::make_unique<proxy::worker>(i + 1 == n ? descriptor : ::dup(descriptor),
+                                                               settings_of(running_), log_, counters_,
+                                                               health_, place_free));
     }
 
     void run() {

@@ -1,5 +1,7 @@
 #include "proxy/health.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
 namespace milter::proxy {
@@ -41,6 +43,14 @@ void health::failed(core::child_policy const& child, time_point now) {
                 {"count", std::to_string(mine.failures)},
                 {"timeout_ms", std::to_string(child.breaker_pause.count())}},
                "connecting failed; its fallback counts at once, and it is tried again after that time");
+}
+
+void health::keep_only(std::vector<core::child_policy> const& children) {
+    std::set<std::string> named;
+    for (auto const& child : children)
+        if (child.breaker_failures > 0) named.insert(child.where.text());
+    std::lock_guard const alone(mutex_);
+    std::erase_if(states_, [&](auto const& one) { return !named.contains(one.first); });
 }
 
 } // namespace milter::proxy

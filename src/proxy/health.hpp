@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace milter::proxy {
 
@@ -27,6 +28,9 @@ public:
     // What became of connecting to it.
     void connected(core::child_policy const& child);
     void failed(core::child_policy const& child, time_point now);
+
+    // These are the children from now on: what is known of others is forgotten.
+    void keep_only(std::vector<core::child_policy> const& children);
 
 private:
     struct state {

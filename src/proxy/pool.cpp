@@ -23,12 +23,26 @@ pool::pool(boost::asio::io_context& context, observe::log& log) : context_(conte
 
 pool::~pool() = default;
 
+void pool::serve(std::vector<core::child_policy> const& children) {
+    std::map<std::string, core::child_policy const*> wanted;
+    for (auto const& child : children)
+        if (child.pool_size > 0) wanted.emplace(child.where.text(), &child);
+    std::erase_if(shelves_, [&](auto const& one) { return !wanted.contains(one.first); });
+    for (auto const& [name, child] : wanted) {
+        auto& mine = shelves_[name];
+        if (mine.child.pool_idle != child->pool_idle) mine.lines.clear(); // their timers run
+        if (mine.lines.size() > child->pool_size) mine.lines.resize(child->pool_size);
+        mine.child = *child;
+    }
+}
+
 std::optional<pool::connection> pool::take(core::child_policy const& child, wire::negotiate const& offer,
                                            io::line_user& by) {
     if (child.pool_size == 0 || stopped_) return {};
     auto const name = child.where.text();
-    auto& mine = shelves_[name];
-    mine.child = child;
+    auto const found = shelves_.find(name);
+    if (found == shelves_.end()) return {};
+    auto& mine = found->second;
     if (mine.offer != offer) {
         mine.lines.clear();
         bool const first = !std::exchange(mine.offer, offer);
@@ -37,11 +51,11 @@ std::optional<pool::connection> pool::take(core::child_policy const& child, wire
     }
     fill_soon(name);
     while (!mine.lines.empty()) {
-        auto const found = std::find_if(mine.lines.begin(), mine.lines.end(),
+        auto const first = std::find_if(mine.lines.begin(), mine.lines.end(),
                                         [](auto const& one) { return one->at() == warm_line::state::ready; });
-        if (found == mine.lines.end()) return {};
-        auto const one = std::move(*found);
-        mine.lines.erase(found);
+        if (first == mine.lines.end()) return {};
+        auto const one = std::move(*first);
+        mine.lines.erase(first);
         if (one->usable()) return connection{one->hand_to(by), one->answer()};
     }
     return {};
@@ -50,12 +64,13 @@ std::optional<pool::connection> pool::take(core::child_policy const& child, wire
 // Not at once: the session that has just begun comes first.
 void pool::fill_soon(std::string const& name) {
     boost::asio::post(context_, [this, name, alive = std::weak_ptr(alive_)] {
-        if (alive.lock()) fill(shelves_[name]);
+        if (!alive.lock()) return;
+        if (auto const found = shelves_.find(name); found != shelves_.end()) fill(found->second);
     });
 }
 
 void pool::fill(shelf& one) {
-    if (stopped_ || clock::now() < one.not_before) return;
+    if (stopped_ || !one.offer || clock::now() < one.not_before) return;
     auto dialling = std::count_if(one.lines.begin(), one.lines.end(),
                                   [](auto const& line) { return line->at() == warm_line::state::dialling; });
     for (; one.lines.size() < one.child.pool_size && dialling < most_dialling; ++dialling)

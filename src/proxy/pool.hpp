@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace milter::proxy {
 
@@ -23,6 +24,10 @@ public:
     ~pool();
     pool(pool const&) = delete;
     pool& operator=(pool const&) = delete;
+
+    // The children from now on, in place of those of the last call: connections to others are dropped, and
+    // sessions that still know them make their own.
+    void serve(std::vector<core::child_policy> const& children);
 
     struct connection {
         std::shared_ptr<io::line> line;
@@ -54,7 +59,7 @@ private:
 
     boost::asio::io_context& context_;
     observe::log& log_;
-    std::map<std::string, shelf> shelves_; // by endpoint; a shelf is never taken away
+    std::map<std::string, shelf> shelves_; // by endpoint, of the children that have a pool
     bool stopped_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -31,11 +31,11 @@ core::microseconds now() {
 
 } // namespace
 
-session::session(boost::asio::io_context& context, settings const& with, observe::log& log,
+session::session(boost::asio::io_context& context, std::shared_ptr<generation> of, observe::log& log,
                  std::uint64_t number, surroundings const& around, on_finished finished)
-    : context_(context), pool_(around.ready), health_(around.of_children), known_(around.known),
-      rules_(with.rules), core_(*rules_, &known_), report_(log, *rules_, number),
-      spool_(with.body_memory, with.spool_directory),
+    : context_(context), pool_(around.ready), health_(around.of_children), of_(std::move(of)),
+      rules_(of_->with.rules), core_(*rules_, &of_->known), report_(log, *rules_, number),
+      spool_(of_->with.body_memory, of_->with.spool_directory),
       deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
       finished_(std::move(finished)) {
     for (core::child_index i = 0; i < rules_->children.size(); ++i)
@@ -260,8 +260,9 @@ void session::perform(core::look_up const& what) {
 }
 
 void session::perform(core::remember const& what) {
-    if (known_.size() < rules_->children.size()) known_.resize(rules_->children.size());
-    known_[what.child] = core::session::remembered{what.offer, what.agreed};
+    auto& known = of_->known;
+    if (known.size() < rules_->children.size()) known.resize(rules_->children.size());
+    known[what.child] = core::session::remembered{what.offer, what.agreed};
 }
 
 void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size) {

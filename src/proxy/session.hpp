@@ -22,26 +22,33 @@
 
 namespace milter::proxy {
 
-// What sessions are run with. The session keeps the rules that it began with.
+// What sessions are run with; replaced as a whole at a reload.
 struct settings {
     std::shared_ptr<core::policy const> rules;
     std::size_t body_memory = 1024 * 1024; // bytes
     std::string spool_directory = "/var/tmp";
+    std::uint64_t max_connections = 0; // sessions of the process at once, 0 = any number
+};
+
+// What the sessions of a thread have in common that began under the same settings. Each keeps it for its
+// life.
+struct generation {
+    settings with;
+    core::session::memory known; // what children have said to offers (chain P3), by their place in the rules
 };
 
 // What a session shares with others; outlives it.
 struct surroundings {
-    pool& ready;                  // of this thread
-    health& of_children;          // of the process
-    core::session::memory& known; // of this thread: what children have said to offers (chain P3)
+    pool& ready;         // of this thread
+    health& of_children; // of the process
 };
 
 class session : public std::enable_shared_from_this<session> {
 public:
     using on_finished = std::function<void(session&)>;
 
-    session(boost::asio::io_context& context, settings const& with, observe::log& log, std::uint64_t number,
-            surroundings const& around, on_finished finished);
+    session(boost::asio::io_context& context, std::shared_ptr<generation> of, observe::log& log,
+            std::uint64_t number, surroundings const& around, on_finished finished);
     ~session();
     session(session const&) = delete;
     session& operator=(session const&) = delete;
@@ -105,7 +112,7 @@ private:
     boost::asio::io_context& context_;
     pool& pool_;
     health& health_;
-    core::session::memory& known_;
+    std::shared_ptr<generation> of_;
     std::shared_ptr<core::policy const> rules_;
     core::session core_;
     core::actions todo_;

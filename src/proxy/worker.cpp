@@ -8,9 +8,9 @@
 namespace milter::proxy {
 
 worker::worker(int descriptor, settings with, observe::log& log, counters& shared, health& of_children,
-               std::uint64_t most_open, std::function<void()> one_ended)
-    : with_(std::move(with)), log_(log), shared_(shared), health_(of_children), most_open_(most_open),
-      one_ended_(std::move(one_ended)),
+               std::function<void()> place_free)
+    : now_(std::make_shared<generation>(generation{std::move(with), {}})), log_(log), shared_(shared),
+      health_(of_children), place_free_(std::move(place_free)),
       listener_(
           context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
           [this](std::string const& why) {
@@ -18,6 +18,7 @@ worker::worker(int descriptor, settings with, observe::log& log, counters& share
                          "raise manager.max_file_descriptors, or look for clients that do not leave");
           }) {
     listener_.share_places([this] { return take_place(); }, [this] { --shared_.sessions_open; });
+    pool_.serve(now_->with.rules->children);
 }
 
 namespace {
@@ -35,8 +36,9 @@ std::uint32_t minute_of_week() {
 } // namespace
 
 bool worker::take_place() {
+    auto const most = now_->with.max_connections;
     auto open = shared_.sessions_open.load();
-    while (most_open_ == 0 || open < most_open_)
+    while (most == 0 || open < most)
         if (shared_.sessions_open.compare_exchange_weak(open, open + 1)) return true;
     return false;
 }
@@ -64,6 +66,15 @@ void worker::resume_accepting() {
     boost::asio::post(context_, [this] { listener_.resume(); });
 }
 
+void worker::use(settings with) {
+    auto fresh = std::make_shared<generation>(generation{std::move(with), {}});
+    boost::asio::post(context_, [this, fresh = std::move(fresh)]() mutable {
+        now_ = std::move(fresh);
+        pool_.serve(now_->with.rules->children);
+        place_free_(); // the limit may be another one, and ends of sessions have not been told without one
+    });
+}
+
 void worker::stop_sessions() {
     boost::asio::post(context_, [this] {
         auto const all = sessions_; // stop() makes them end
@@ -74,9 +85,8 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const one =
-        std::make_shared<session>(context_, with_, log_, number, surroundings{pool_, health_, known_},
-                                  [this](session& it) { ended(it); });
+    auto const one = std::make_shared<session>(context_, now_, log_, number, surroundings{pool_, health_},
+                                               [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta), {shared_.sessions_open.load(), minute_of_week()});
 }
@@ -84,7 +94,7 @@ void worker::accepted(io::stream_socket mta) {
 void worker::ended(session& one) {
     --shared_.sessions_open;
     sessions_.erase(&one);
-    if (one_ended_) one_ended_();
+    if (now_->with.max_connections > 0) place_free_();
 }
 
 } // namespace milter::proxy

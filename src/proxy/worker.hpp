@@ -25,11 +25,10 @@ struct counters {
 
 class worker {
 public:
-    // descriptor: a listening socket that the worker takes over (a dup for each). most_open: sessions of the
-    // process at once, 0 = any number. of_children: outlives the worker. one_ended: called on this thread
-    // whenever a session has ended.
+    // descriptor: a listening socket that the worker takes over (a dup for each). of_children: outlives the
+    // worker. place_free: called on this thread when another session may begin, if their number is limited.
     worker(int descriptor, settings with, observe::log& log, counters& shared, health& of_children,
-           std::uint64_t most_open, std::function<void()> one_ended);
+           std::function<void()> place_free);
     ~worker();
 
     // Runs until stop_accepting() and the end of the last session; then `done` is called on that thread.
@@ -38,6 +37,8 @@ public:
     void stop_accepting();
     void stop_sessions();
     void resume_accepting();
+    // From any thread: sessions that begin after it has been carried out begin under these.
+    void use(settings with);
 
 private:
     bool take_place();
@@ -45,15 +46,13 @@ private:
     void ended(session& one);
 
     boost::asio::io_context context_{1};
-    settings with_;
+    std::shared_ptr<generation> now_; // of sessions that begin
     observe::log& log_;
     counters& shared_;
     health& health_;
-    std::uint64_t most_open_;
-    std::function<void()> one_ended_;
+    std::function<void()> place_free_;
     io::listener listener_;
     pool pool_{context_, log_};
-    core::session::memory known_; // what children have said to offers
     std::unordered_map<session*, std::shared_ptr<session>> sessions_;
     std::thread thread_;
 };

@@ -108,6 +108,19 @@ TEST_F(the_health_of_children, is_that_of_each_alone) {
     EXPECT_FALSE(states->left_alone(other, now));
 }
 
+TEST_F(the_health_of_children, is_forgotten_when_they_are_gone_or_have_no_breaker_any_more) {
+    fails(3);
+    states->keep_only({scan});
+    EXPECT_TRUE(left_alone());
+    auto without = scan;
+    without.breaker_failures = 0;
+    states->keep_only({without});
+    EXPECT_FALSE(left_alone());
+    fails(3);
+    states->keep_only({});
+    EXPECT_FALSE(left_alone());
+}
+
 TEST_F(the_health_of_children, is_shared_among_threads) {
     constexpr int workers = 4;
     constexpr int sessions = 1000;

@@ -13,7 +13,10 @@ using testing::Not;
 class a_pool : public with_one_child { // chain V.5
 protected:
     // What a session does; its own connection, when there is none, is not made here.
-    std::optional<pool::connection> take() { return connections.take(child, offer, user); }
+    std::optional<pool::connection> take() {
+        connections.serve({child});
+        return connections.take(child, offer, user);
+    }
     // Somebody asks, and one connection becomes ready.
     std::unique_ptr<conversation> filled(std::string_view answer = "agree v6") {
         EXPECT_FALSE(take());
@@ -166,6 +169,45 @@ TEST_F(a_pool, does_not_wait_for_a_child_that_says_nothing) {
     auto const peer = connected();
     until([&] { return peer->closed(); });
     EXPECT_THAT(logged(), HasSubstr("nothing within reading_timeout"));
+}
+
+TEST_F(a_pool, drops_connections_to_a_child_that_is_gone_and_makes_none_for_sessions_that_still_know_it) {
+    auto const peer = filled();
+    connections.serve({});
+    EXPECT_TRUE(peer->closed());
+    EXPECT_EQ(connections.ready(), 0u);
+    EXPECT_FALSE(connections.take(child, offer, user));
+    EXPECT_TRUE(nobody_connects());
+}
+
+TEST_F(a_pool, keeps_connections_to_a_child_that_stays) {
+    auto const peer = filled();
+    auto other = child;
+    other.where.path += ".other";
+    child.on_failure = core::fallback::reject;
+    connections.serve({other, child});
+    EXPECT_FALSE(peer->closed());
+    auto const got = connections.take(child, offer, user);
+    ASSERT_TRUE(got);
+    got->line->close();
+}
+
+TEST_F(a_pool, is_no_larger_than_its_new_size_and_no_older_than_its_new_age) {
+    child.pool_size = 2;
+    EXPECT_FALSE(take());
+    auto const first = connected();
+    auto const second = connected();
+    first->says("agree v6");
+    second->says("agree v6");
+    until([this] { return connections.ready() == 2; });
+    child.pool_size = 1;
+    connections.serve({child});
+    EXPECT_EQ(connections.ready(), 1u);
+    child.pool_idle = core::milliseconds(1000);
+    connections.serve({child});
+    EXPECT_EQ(connections.ready(), 0u);
+    EXPECT_TRUE(first->closed());
+    EXPECT_TRUE(second->closed());
 }
 
 TEST_F(a_pool, holds_nothing_after_a_stop) {

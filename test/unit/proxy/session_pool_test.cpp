@@ -18,15 +18,15 @@ protected:
     std::unique_ptr<conversation> begun() {
         int pair[2] = {-1, -1};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-        settings with;
+        auto const now = std::make_shared<generation>();
         auto rules = std::make_shared<core::policy>();
         child.on_failure = core::fallback::temp_fail;
         child.retry_next_message = false;
         rules->children = {child};
-        with.rules = rules;
-        auto const one =
-            std::make_shared<session>(context, with, *log, 1, surroundings{connections, of_children, known},
-                                      [this](session&) { ++over; });
+        now->with.rules = rules;
+        connections.serve(rules->children);
+        auto const one = std::make_shared<session>(
+            context, now, *log, 1, surroundings{connections, of_children}, [this](session&) { ++over; });
         one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);
@@ -83,7 +83,6 @@ protected:
     std::string const connect = "connect mx 4 25000 192.0.2.1\n";
     pool connections{context, *log};
     health of_children{*log};
-    core::session::memory known;
     std::vector<std::shared_ptr<session>> sessions;
 };
 
