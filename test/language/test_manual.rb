@@ -1,5 +1,8 @@
 require "language_test"
 
+require "milter/manager/worker/context"
+require "milter/manager/worker/shelf"
+
 # What docs/manual/conditions.md shows is right.
 class TestManual < LanguageTest
   PAGE = File.read(File.expand_path("../../docs/manual/conditions.md", __dir__), encoding: "UTF-8")
@@ -41,5 +44,15 @@ class TestManual < LanguageTest
       assert_equal(Milter::Manager::Blocks::ARGUMENTS.fetch("#{name}_stopper").map(&:to_s), arguments.gsub(/ \(.*?\)/, "").split(", "))
     end
     assert_equal(9, PAGE.scan(/^\| `define_\w+_stopper`/).size)
+  end
+
+  def test_it_has_everything_of_the_context_and_of_the_shelf
+    table = PAGE[/^The \*context\*:\n\n.*?\n\n/m].lines.grep(/^\| `/)
+    described = table.flat_map {|line| line[/^\| (.*?) \|/, 1].scan(/`([^`]+)`/).flatten}
+    methods = Milter::Manager::Worker::Context.public_instance_methods(false) - [:inspect]
+    assert_equal(methods.sort, described.map {|call| call.sub(/\A\[NAME\] = VALUE\z/, "[]=").sub("[NAME]", "[]").to_sym}.sort)
+    shelf = table.grep(/mail_transaction_shelf/).first
+    ["`[KEY]`", "`[KEY] = VALUE`", "`delete(KEY)`", "`each`"].each {|call| assert_includes(shelf, call)}
+    assert_equal(%i[[] []= delete each], Milter::Manager::Worker::Shelf.public_instance_methods(false).sort - %i[changes inspect texts])
   end
 end
