@@ -1,5 +1,6 @@
 #include "config/conditions.hpp"
 
+#include "config/expression_forms.hpp"
 #include "config/expressions.hpp"
 #include "config/inspect.hpp"
 #include "config/nearest.hpp"
@@ -17,16 +18,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::pair<std::string_view, core::stage>, 9> stages{
-    {{"connect", core::stage::connect},
-     {"helo", core::stage::helo},
-     {"mail", core::stage::mail},
-     {"rcpt", core::stage::rcpt},
-     {"data", core::stage::data},
-     {"header", core::stage::header},
-     {"end_of_headers", core::stage::end_of_headers},
-     {"body", core::stage::body},
-     {"end_of_message", core::stage::end_of_message}}};
+// As rule_stages.
+constexpr std::array<core::stage, rule_stages.size()> stages{
+    core::stage::connect,        core::stage::helo, core::stage::mail,
+    core::stage::rcpt,           core::stage::data, core::stage::header,
+    core::stage::end_of_headers, core::stage::body, core::stage::end_of_message};
 
 std::string text_or(json::object const& of, std::string_view name, std::string_view otherwise) {
     auto const* const given = of.if_contains(name);
@@ -60,10 +56,18 @@ std::optional<core::rule> rule_reader::read(json::value const& given, std::strin
     }
     core::rule made;
     made.where = where_ = text_or(*parts, "location", condition_place);
+    if (auto wrong = unknown_name(*parts, rule_names, "a rule"); !wrong.empty()) {
+        complain(std::move(wrong));
+        return std::nullopt;
+    }
     auto const* const stop = parts->if_contains("stop");
     auto const* const set = parts->if_contains("set");
     if ((stop != nullptr) == (set != nullptr)) {
         complain("a rule must have \"stop\" or \"set\", and not both");
+        return std::nullopt;
+    }
+    if (stop && (parts->contains("when") || parts->contains("unset_only"))) {
+        complain("a rule has \"when\" or \"unset_only\" beside \"stop\"; they are for \"set\"");
         return std::nullopt;
     }
     made.stops = stop != nullptr;
@@ -71,8 +75,11 @@ std::optional<core::rule> rule_reader::read(json::value const& given, std::strin
     if (set) {
         read_macros(*set, made);
         if (auto const* const when = parts->if_contains("when")) made.when = expressions_.read(*when, where_);
-        if (auto const* const only = parts->if_contains("unset_only"))
+        if (auto const* const only = parts->if_contains("unset_only")) {
+            if (!only->is_bool())
+                complain("\"unset_only\" is " + inspect(*only) + "; true or false is allowed");
             made.unset_only = *only == json::value(true);
+        }
     }
     auto const* const at = parts->if_contains("at");
     made.at = expression_reader::known_at(made.when);
@@ -81,15 +88,12 @@ std::optional<core::rule> rule_reader::read(json::value const& given, std::strin
 }
 
 bool rule_reader::read_stage(json::value const& given, core::rule& into) {
-    std::vector<std::string_view> names;
-    for (auto const& [name, stage] : stages) {
-        if (given.is_string() && given.as_string() == name) {
-            into.at = stage;
-            return true;
-        }
-        names.push_back(name);
+    for (std::size_t n = 0; n < rule_stages.size(); ++n) {
+        if (!given.is_string() || given.as_string() != rule_stages[n]) continue;
+        into.at = stages[n];
+        return true;
     }
-    complain(fmt::format("no stage: {}; allowed are {}", inspect(given), fmt::join(names, ", ")));
+    complain(fmt::format("no stage: {}; allowed are {}", inspect(given), fmt::join(rule_stages, ", ")));
     return false;
 }
 
@@ -145,6 +149,14 @@ void read_conditions(json::value const& list, std::string_view source, snapshot&
         shown.replaced = replaced && *replaced == json::value(true);
         auto const* const all = given->if_contains("rules");
         auto const before = complaints.size();
+        if (auto wrong = unknown_name(*given, condition_names, "it"); !wrong.empty())
+            complaints.push_back({made.where, std::move(wrong)});
+        if (description && !description->is_string() && !description->is_null())
+            complaints.push_back(
+                {made.where, "description is " + inspect(*description) + "; a text, or nil is allowed"});
+        if (all && !all->is_array())
+            complaints.push_back({made.where, "rules are " + inspect(*all) +
+                                                  "; an array like [{\"stop\": EXPRESSION}] is allowed"});
         for (auto const& rule : all && all->is_array() ? all->as_array() : json::array())
             if (auto read = rules.read(rule, made.where)) made.rules.push_back(std::move(*read));
         for (auto at = before; at < complaints.size(); ++at)

@@ -1,5 +1,6 @@
 #include "config/expressions.hpp"
 
+#include "config/expression_forms.hpp"
 #include "config/inspect.hpp"
 #include "config/nearest.hpp"
 
@@ -16,17 +17,12 @@ namespace {
 namespace json = boost::json;
 using core::expression;
 
-constexpr std::array<std::string_view, 21> keys{
-    "always",        "not",    "all",    "any",       "authenticated", "postfix",           "client_in",
-    "client_family", "client", "host",   "helo",      "sender",        "sender_domain",     "recipient",
-    "recipients",    "macro",  "header", "size_over", "time",          "sessions_at_least", "child"};
-constexpr std::array<std::string_view, 2> asking_keys{"dnsbl", "ask"};
-constexpr std::array<std::string_view, 7> days{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-constexpr std::array<std::string_view, 7> results{
-    "accept", "reject", "temporary-failure", "discard", "quarantine", "failed", "skipped"};
-
 expression never() {
     return {core::always{false}};
+}
+
+std::string key_is(std::string_view key, json::value const& given) {
+    return fmt::format("{} is {}; ", inspect(key), inspect(given));
 }
 
 bool is_text_key(std::string_view key, core::text_is::of& what) {
@@ -71,28 +67,19 @@ expression expression_reader::read(json::value const& given, std::string const& 
 expression expression_reader::read_object(object const& given) {
     if (auto const* place = given.if_contains("location"); place && place->is_string())
         where_ = place->as_string().c_str();
-    std::vector<std::string_view> found;
-    for (auto const& [name, to] : given) {
-        bool const known = std::find(keys.begin(), keys.end(), name) != keys.end() ||
-                           std::find(asking_keys.begin(), asking_keys.end(), name) != asking_keys.end();
-        if (known) found.push_back(name);
-    }
-    // "client" stands with the lists "local" and "remote", "macro" with "is".
-    if (found.size() != 1) {
-        auto const first =
-            given.empty() ? std::string_view("nothing") : std::string_view(given.begin()->key());
-        complain(
-            fmt::format("an expression must have one of the known keys, but has {}; the nearest to {} is {}",
-                        found.empty() ? "none" : "several", inspect(first), nearest(first, keys)));
+    if (auto wrong = misnamed(given); !wrong.empty()) {
+        complain(std::move(wrong));
         return never();
     }
-    auto const key = found.front();
+    auto const key = form_of(given)->key;
     auto const& to = given.at(key);
     core::text_is::of what{};
     if (is_text_key(key, what)) return {core::text_is{what, patterns(&to)}};
-    if (key == "always") return {core::always{to == json::value(true)}};
-    if (key == "authenticated") return {core::authenticated{}};
-    if (key == "postfix") return {core::by_postfix{}};
+    if (key == "always") return {core::always{flag(to, key)}};
+    if (key == "authenticated" || key == "postfix") {
+        if (to != json::value(true)) complain(key_is(key, to) + "true is allowed; {\"not\": ...} negates it");
+        return key == "postfix" ? expression{core::by_postfix{}} : expression{core::authenticated{}};
+    }
     if (key == "all") return {core::all_of{read_all(to)}};
     if (key == "any") return {core::any_of{read_all(to)}};
     if (key == "not") {
@@ -104,7 +91,7 @@ expression expression_reader::read_object(object const& given) {
     if (key == "client_family") return client_family(to);
     if (key == "client") return client_is(given);
     if (key == "recipients")
-        return {core::recipients_are{text(to, key) == "all", patterns(given.if_contains("is"))}};
+        return {core::recipients_are{quantity(to) == "all", patterns(given.if_contains("is"))}};
     if (key == "macro") {
         core::macro_is one{text(to, key), {}};
         if (auto const* is = given.if_contains("is")) one.patterns = patterns(is);
@@ -141,6 +128,18 @@ std::string expression_reader::text(json::value const& given, std::string_view w
     return {};
 }
 
+bool expression_reader::flag(json::value const& given, std::string_view what) {
+    if (!given.is_bool()) complain(key_is(what, given) + "true or false is allowed");
+    return given == json::value(true);
+}
+
+std::string expression_reader::quantity(json::value const& given) {
+    auto word = text(given, "recipients");
+    if (given.is_string() && std::find(quantities.begin(), quantities.end(), word) == quantities.end())
+        complain(key_is("recipients", given) + "any or all is allowed");
+    return word;
+}
+
 std::uint64_t expression_reader::number(json::value const& given, std::string_view what) {
     boost::system::error_code failed;
     auto const found = given.to_number<std::uint64_t>(failed);
@@ -166,8 +165,8 @@ std::optional<core::pattern> expression_reader::pattern(json::value const& given
     if (auto const* one = given.if_object()) {
         auto made = pattern_object(*one);
         if (!made) return made;
-        if (auto const* negate = one->if_contains("negate")) made->negated = *negate == json::value(true);
-        if (auto const* result = one->if_contains("result")) made->result = *result == json::value(true);
+        if (auto const* negate = one->if_contains("negate")) made->negated = flag(*negate, "negate");
+        if (auto const* result = one->if_contains("result")) made->result = flag(*result, "result");
         return made;
     }
     complain("a pattern is " + inspect(given) + "; a text or an object is allowed");
@@ -179,9 +178,22 @@ std::optional<core::pattern> expression_reader::pattern_object(object const& giv
         auto const* at = given.if_contains("location");
         return at && at->is_string() ? std::string(at->as_string()) : where_;
     };
+    std::vector<std::string_view> known(pattern_kinds.begin(), pattern_kinds.end());
+    known.insert(known.end(), pattern_options.begin(), pattern_options.end());
+    if (auto wrong = unknown_name(given, known, "a pattern"); !wrong.empty()) {
+        complain(std::move(wrong));
+        return std::nullopt;
+    }
+    auto const kinds = std::count_if(pattern_kinds.begin(), pattern_kinds.end(),
+                                     [&](std::string_view kind) { return given.contains(kind); });
+    if (kinds > 1) {
+        complain("a pattern is " + inspect(json::value(given)) + "; only one of " +
+                 fmt::format("{}", fmt::join(pattern_kinds, ", ")) + " is allowed");
+        return std::nullopt;
+    }
     if (auto const* plain = given.if_contains("text")) {
         auto const* exact = given.if_contains("exact");
-        return core::pattern{core::pattern::same{text(*plain, "text"), exact && *exact == json::value(true)}};
+        return core::pattern{core::pattern::same{text(*plain, "text"), exact && flag(*exact, "exact")}};
     }
     if (auto const* domain = given.if_contains("domain"))
         return core::pattern{core::pattern::below{text(*domain, "domain")}};
@@ -266,11 +278,11 @@ expression expression_reader::time_between(json::value const& given) {
     if (!named->is_array()) complain("days is " + inspect(*named) + "; [\"mon\", ...] is allowed");
     for (auto const& one : named->is_array() ? named->as_array() : json::array()) {
         auto const name = core::lower_case(text(one, "days"));
-        auto const at = std::find(days.begin(), days.end(), std::string_view(name).substr(0, 3));
-        if (at == days.end())
+        auto const at = std::find(day_names.begin(), day_names.end(), std::string_view(name).substr(0, 3));
+        if (at == day_names.end())
             complain("no day: " + inspect(one) + "; mon tue wed thu fri sat sun are allowed");
         else
-            made.days |= static_cast<std::uint8_t>(1u << (at - days.begin()));
+            made.days |= static_cast<std::uint8_t>(1u << (at - day_names.begin()));
     }
     return {made};
 }
@@ -284,9 +296,9 @@ expression expression_reader::child_said(object const& given) {
     }
     for (auto const& one : words->as_array()) {
         auto const word = text(one, "said");
-        if (std::find(results.begin(), results.end(), word) == results.end())
+        if (std::find(milter_results.begin(), milter_results.end(), word) == milter_results.end())
             complain(fmt::format("no result of a milter: {}; the nearest known is {}", inspect(word),
-                                 nearest(word, results)));
+                                 nearest(word, milter_results)));
         made.words.push_back(word);
     }
     return {std::move(made)};

@@ -43,6 +43,8 @@ private:
     core::expression asks_dns(boost::json::value const& given);
     std::uint32_t add_question(core::question_source source);
     std::string text(boost::json::value const& given, std::string_view what);
+    bool flag(boost::json::value const& given, std::string_view what);
+    std::string quantity(boost::json::value const& given);
     std::uint64_t number(boost::json::value const& given, std::string_view what);
     void complain(std::string what) { complaints_.push_back({where_, std::move(what)}); }
 

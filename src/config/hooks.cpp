@@ -1,5 +1,6 @@
 #include "config/hooks.hpp"
 
+#include "config/expression_forms.hpp"
 #include "config/inspect.hpp"
 
 #include <algorithm>
@@ -14,8 +15,6 @@ namespace milter::config {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::array<std::string_view, 3> kinds{"connection_checkers", "maintained", "event_loop_created"};
 
 std::optional<hook> read_hook(json::value const& given, std::string_view source) {
     auto const* const parts = given.if_object();
@@ -42,15 +41,15 @@ void read_hooks(json::value const& given, std::string_view source, snapshot& int
     auto const* const all = given.if_object();
     if (!all) return complain("\"hooks\" is not an object; {\"maintained\": [{\"ask\": NUMBER}]} is allowed");
     for (auto const& [name, list] : *all) {
-        auto const at = std::find(kinds.begin(), kinds.end(), name);
-        if (at == kinds.end() || !list.is_array()) {
+        auto const at = std::find(hook_kinds.begin(), hook_kinds.end(), name);
+        if (at == hook_kinds.end() || !list.is_array()) {
             complain(fmt::format("\"hooks\" has {}; arrays with the names {} are allowed",
-                                 inspect(std::string_view(name)), fmt::join(kinds, ", ")));
+                                 inspect(std::string_view(name)), fmt::join(hook_kinds, ", ")));
             continue;
         }
         for (auto const& one : list.as_array()) {
             if (auto read = read_hook(one, source))
-                lists[static_cast<std::size_t>(at - kinds.begin())]->push_back(std::move(*read));
+                lists[static_cast<std::size_t>(at - hook_kinds.begin())]->push_back(std::move(*read));
             else
                 complain(fmt::format("a hook is {}; {{\"ask\": NUMBER}} is allowed", inspect(one)));
         }

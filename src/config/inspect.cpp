@@ -132,6 +132,15 @@ std::string_view stage_name(wire::macro_stage stage) {
         ->first;
 }
 
+std::span<std::string_view const> macro_stage_words() {
+    static auto const words = [] {
+        std::array<std::string_view, stages.size()> all;
+        std::transform(stages.begin(), stages.end(), all.begin(), [](auto const& one) { return one.first; });
+        return all;
+    }();
+    return words;
+}
+
 std::optional<wire::macro_stage> stage_by_name(std::string_view name) {
     std::string plain(name);
     std::replace(plain.begin(), plain.end(), '-', '_');

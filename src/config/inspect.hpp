@@ -4,6 +4,7 @@
 
 #include "config/value.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,8 @@ std::string_view stage_name(wire::macro_stage stage);
 // nullopt for other words; the older words ("envelope-from", "envelope-recipient", "end-of-header") are known
 // too.
 std::optional<wire::macro_stage> stage_by_name(std::string_view name);
+
+// All words that stage_by_name knows, the older ones with "_" too.
+std::span<std::string_view const> macro_stage_words();
 
 } // namespace milter::config

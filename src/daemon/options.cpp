@@ -2,12 +2,14 @@
 
 #include "config/built_in.hpp"
 #include "config/nearest.hpp"
+#include "config/schema.hpp"
 #include "config/settings_page.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace milter::daemon {
@@ -161,6 +163,7 @@ private:
     bool check_config_ = false;
     bool explain_detection_ = false;
     bool config_reference_ = false;
+    bool config_schema_ = false;
     bool version_ = false;
 };
 
@@ -177,6 +180,8 @@ command_line::command_line() {
                   "Say which installed milters were found, where, and why each takes part or not, and end.");
     app_.add_flag("--config-reference", config_reference_,
                   "Print the reference of all settings, as Markdown, and end.");
+    app_.add_flag("--config-schema", config_schema_,
+                  "Print the JSON Schema of the configuration as JSON (--config-file), and end.");
     app_.add_flag("--version", version_, "Print the version and end.");
     for (auto const& one : table) {
         bool const is_flag = *one.argument == '\0';
@@ -238,6 +243,7 @@ tl::expected<options, farewell> command_line::read(int argc, char const* const* 
     if (version_)
         return tl::unexpected(farewell{0, fmt::format("milter-manager {}\n", config::built_in::version)});
     if (config_reference_) return tl::unexpected(farewell{0, config::settings_page()});
+    if (config_schema_) return tl::unexpected(farewell{0, json::serialize(config::schema()) + "\n"});
     return chosen();
 }
 

@@ -42,7 +42,14 @@ class LanguageTest < Minitest::Test
     request = self.class.request.merge("load_path" => ["c", SHIPPED], "effective_user" => nil)
     evaluation = Milter::Manager::Evaluation.new(request)
     @loader = evaluation.loader
-    JSON.parse(JSON.generate(evaluation.run))
+    keep(JSON.generate(evaluation.run))
+  end
+
+  # For the test of the schema, which collects what these tests evaluate.
+  def keep(json)
+    folder = ENV.fetch("MILTER_KEEP_SNAPSHOTS", nil)
+    File.write("#{folder}/#{$$}-#{@@kept = (@@kept ||= 0) + 1}.json", json) if folder
+    JSON.parse(json)
   end
 
   # The same, when nothing must be wrong.

@@ -64,12 +64,31 @@ TEST(Conditions, every_form_of_an_expression_is_read) {
 }
 
 TEST(Conditions, what_is_no_expression_is_told_with_the_place_of_its_rule) {
-    for (auto const* expression :
-         {"3", "{}", R"({"bogus": 1})", R"({"host": ["x"], "helo": ["y"]})", R"({"not": 3})",
-          R"({"any": {}})", R"({"host": "x"})", R"({"host": [3]})", R"({"host": [{"bogus": 1}]})",
-          R"({"host": [{"regexp": "("}]})", R"({"client_in": ["foo"]})", R"({"client_family": "ipx"})",
-          R"({"client": "far"})", R"({"time": {"from": "26:00", "to": "06:00"}})",
-          R"({"child": "a", "said": ["bogus"]})", R"({"size_over": "big"})", R"({"ask": -1})"}) {
+    for (auto const* expression : {"3",
+                                   "{}",
+                                   R"({"bogus": 1})",
+                                   R"({"host": ["x"], "helo": ["y"]})",
+                                   R"({"not": 3})",
+                                   R"({"any": {}})",
+                                   R"({"host": "x"})",
+                                   R"({"host": [3]})",
+                                   R"({"host": [{"bogus": 1}]})",
+                                   R"({"host": [{"regexp": "("}]})",
+                                   R"({"client_in": ["foo"]})",
+                                   R"({"client_family": "ipx"})",
+                                   R"({"client": "far"})",
+                                   R"({"time": {"from": "26:00", "to": "06:00"}})",
+                                   R"({"child": "a", "said": ["bogus"]})",
+                                   R"({"size_over": "big"})",
+                                   R"({"ask": -1})",
+                                   R"({"always": 1})",
+                                   R"({"authenticated": false})",
+                                   R"({"postfix": "yes"})",
+                                   R"({"recipients": "some", "is": []})",
+                                   R"({"host": ["x"], "at": "mail"})",
+                                   R"({"host": [{"text": "x", "option": "i"}]})",
+                                   R"({"host": [{"text": "x", "domain": "y"}]})",
+                                   R"({"host": [{"text": "x", "negate": 1}]})"}) {
         EXPECT_THAT(complaints(with_expression(expression)),
                     ElementsAre(StartsWith("f:2: define_applicable_condition(\"C\"): ")))
             << expression;
@@ -79,12 +98,18 @@ TEST(Conditions, what_is_no_expression_is_told_with_the_place_of_its_rule) {
 TEST(Conditions, what_is_no_rule_is_told) {
     for (auto const* rule :
          {"3", "{}", R"({"stop": {"always": true}, "set": {"x": "y"}})",
-          R"({"at": "lunch", "stop": {"always": true}})", R"({"at": "mail", "set": 3})",
-          R"({"at": "mail", "set": {"x": 3}})", R"({"at": "mail", "set": {"x": {"macro": 3}}})"}) {
+          R"({"stop": {"always": true}, "when": {"postfix": true}})",
+          R"({"stop": {"always": true}, "wehn": {"postfix": true}})",
+          R"({"set": {"x": "y"}, "unset_only": "yes"})", R"({"at": "lunch", "stop": {"always": true}})",
+          R"({"at": "mail", "set": 3})", R"({"at": "mail", "set": {"x": 3}})",
+          R"({"at": "mail", "set": {"x": {"macro": 3}}})"}) {
         EXPECT_THAT(complaints(with_rule(rule)),
                     ElementsAre(StartsWith("f:1: define_applicable_condition(\"C\"): ")))
             << rule;
     }
+    EXPECT_THAT(complaints(R"({"conditions": [{"name": "C", "rules": {}}]})"), testing::SizeIs(1));
+    EXPECT_THAT(complaints(R"({"conditions": [{"name": "C", "rule": []}]})"), testing::SizeIs(1));
+    EXPECT_THAT(complaints(R"({"conditions": [{"name": "C", "description": 3}]})"), testing::SizeIs(1));
     EXPECT_THAT(complaints(R"({"conditions": [3, {"location": "f:1"}]})"), testing::SizeIs(2));
 }
 
