@@ -203,6 +203,14 @@ class TestWorkerLife < WorkerTest
     assert_nil(frame(other))
   end
 
+  def test_a_worker_without_its_own_watch_is_ended_by_the_parent
+    one = serve("condition.define_data_stopper { (Thread.list - [Thread.current]).each(&:kill).each(&:join); puts('alone'); sleep }")
+    question(one, 0)
+    assert_equal("alone\n", printed)
+    finish
+    refute(alive?(one.pid))
+  end
+
   def test_a_parent_that_is_killed_takes_its_workers_along
     one = serve(SLEEPER)
     grandchild = hanging(one)
