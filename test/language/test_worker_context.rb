@@ -100,6 +100,13 @@ class TestWorkerContext < WorkerTest
     assert_equal("went on", told(ask(one, 0, children: children)))
   end
 
+  def test_a_block_is_left_where_it_looks_at_what_is_not_there_yet
+    one = serve("condition.define_data_stopper {|context| puts 'before'; begin; context.children['other'].accept?; rescue Exception; end; puts 'behind' }")
+    children = [{"name" => "other", "said" => "", "quitted" => false}]
+    [false, true].each {|answered| ask(one, children: children, earlier_answered: answered)}
+    assert_equal(%W[before\n before\n behind\n], Array.new(3) {printed})
+  end
+
   def test_every_result_of_another_milter_is_waited_for
     words = %w[reject? accept? temporary_failure? discard?]
     one = serve(*words.map {|word| "condition.define_data_stopper {|context| begin; context.children['other'].#{word}; rescue Exception; false; end }"})
