@@ -1,4 +1,6 @@
 """Bad configurations: all complaints together, each with its place, and nothing starts (configuration 0)."""
+import pathlib
+import re
 import unittest
 
 from manager import CONFIG_ERROR, ManagerTest
@@ -38,6 +40,11 @@ manager.n_workrs = 1
             f'{MAIN}:10: define_milter("n"): no connection_spec; an enabled milter needs one',
             f"{MAIN}:11: unknown setting manager.n_workrs; the nearest known name is manager.n_workers",
         ])
+
+    def test_the_lines_that_the_manual_shows(self):
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "manual" / "configuration.md").read_text()
+        shown = re.search(r"^```\n(/etc/milter-manager/.*?)^```$", page, re.M | re.S)[1].replace("/etc/milter-manager", "c")
+        self.assertEqual(self.complaints("\n\nmanager.n_workers = 5000" + 6 * "\n" + "manager.max_conections = 3\n"), shown.splitlines())
 
     def test_an_exception_ends_its_file_only(self):
         self.write('manager.max_headers = 0\nraise "boom\\nsecond line"\nmanager.max_edits = 0\n', "c/inner.conf")

@@ -34,6 +34,51 @@ class TestManual < LanguageTest
     end
   end
 
+  def table(first)
+    PAGE.gsub("\\|", "\u0001")[/^\| #{first} \|.*?\n\n/m].lines.drop(2).grep(/^\|/).map {|line| line.tr("\u0001", "|").split(" | ")}
+  end
+
+  def test_the_values_of_its_words_are_taken
+    words = {"a name" => "host", "an address" => "sender", "a client" => "client", "a macro or header" => "daemon_port"}
+    rows = table("a text for")
+    assert_equal(words.size, rows.size)
+    rows.each do |cells|
+      word = words.fetch(cells.first[/\A\| (a[^(]*?)(?: \(|\z)/, 1])
+      examples = cells.last.scan(/`([^`]+)`/).flatten
+      refute_empty(examples)
+      examples.each {|example| rule_of("condition.skip_when(#{word}: #{example})")}
+    end
+    PAGE.scan(/`(->\(.*?)`/).flatten.each {|code| rule_of("condition.skip_when(host: #{code.sub("...", "true")})")}
+  end
+
+  def test_the_lines_of_its_tables_are_taken
+    words = {"everything but `client`" => "sender", "everything" => "sender", "`client`" => "client"}
+    tried = 0
+    table("type").each do |types, line, for_what|
+      word = words.fetch(for_what.chomp.delete_suffix(" |"))
+      entries = line.split(":").first.split(";").first.scan(/`([^`]+)`/).flatten
+      entries = ["bob@example.com", "/bob/"] if types.include?("`file:`")
+      types.scan(/`(\w+):`/).flatten.product(entries) do |type, entry|
+        write("#{entry}\n", "c/list")
+        rule_of("condition.skip_when(#{entry.start_with?("192") ? "client" : word}: '#{type}:list')")
+        tried += 1
+      end
+    end
+    assert_operator(tried, :>, 25)
+  end
+
+  def test_the_objects_of_shipped_conditions_take_what_it_says
+    stands_for = {"DOMAIN" => '"example.com"', "ANSWER" => '"127.0.0.2"', "ADDRESS" => '"192.0.2.53"', "NETWORK" => '"192.0.2.0/24"', "NUMBER" => "7",
+                  "NAME" => '"mail.example.com"', "FILE" => '"domains"'}
+    write("example.com\n", "c/domains")
+    calls = PAGE[/^## Shipped conditions.*?^###/m].lines.grep(/^\| /).flat_map {|line| line.scan(/`([a-z0-9_]+\.[^`]+)`/).flatten}
+    assert_operator(calls.size, :>, 9)
+    code = calls.map {|call| call.gsub(/[A-Z]{4,}/, stands_for)}
+    inline = PAGE.scan(/`(condition\.\w+\([^`.]*\))`/).flatten
+    assert_operator(inline.size, :>, 1)
+    snapshot("load('applicable-conditions/*.conf')\n#{code.join("\n")}\ndefine_applicable_condition('C') {|condition| #{inline.join("; ")} }\n")
+  end
+
   def test_it_has_every_shipped_condition
     shipped = PAGE[/^## Shipped conditions.*?^###/m].scan(/^\| `([^`]+)`/).flatten
     assert_equal(shipped, snapshot("load('applicable-conditions/*.conf')\n")["conditions"].map {|one| one["name"]})
