@@ -167,7 +167,27 @@ class Schema(ManagerTest):
                 self.assertNotEqual(self.complaints_of(one), [], one)
         self.assertGreater(taken, 150)
 
-    def test_the_configuration_that_is_shipped_and_the_examples_of_the_manual_fit(self):
+    def evaluated(self, *arguments):
+        """The JSON that the Ruby half hands to the program."""
+        self.write(f"""request = $stdin.read
+File.write("#{{__dir__}}/request", request)
+system("ruby", "-EUTF-8", "{ROOT}/ruby/evaluate.rb", in: "#{{__dir__}}/request", 3 => ["#{{__dir__}}/json", "w"]) or raise "no evaluation"
+IO.for_fd(3, "w").write(File.read("#{{__dir__}}/json"))
+""", "library/evaluate.rb")
+        done = self.run_manager(*arguments, "--check-config", environment={"MILTER_MANAGER_RUBYLIB": str(self.folder / "library")})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads((self.folder / "library" / "json").read_text())
+
+    def test_the_configuration_that_is_shipped_fits(self):
+        shipped = self.evaluated("-c", str(ROOT / "conf"))
+        self.assertIn("S25R", [one["name"] for one in shipped["conditions"]])
+        self.assertEqual(list(self.validator.iter_errors(shipped)), [])
+        self.write(re.search(r"^```ruby\n(.*?)^```$", (ROOT / "docs" / "manual" / "configuration.md").read_text(), re.M | re.S)[1])
+        first = self.evaluated("-c", "c")
+        self.assertEqual(len(first["milters"]), 2)
+        self.assertEqual(self.compare(first, "the first example"), (True, True))
+
+    def test_the_examples_of_the_manual_fit(self):
         blocks = re.findall(r"^```json\n(.*?)^```$", (ROOT / "docs" / "configuration-json.md").read_text(), re.M | re.S)
         self.assertGreater(len(blocks), 0)
         for block in blocks:
