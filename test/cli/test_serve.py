@@ -4,6 +4,7 @@ import select
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 from manager import PROGRAM, ManagerTest
@@ -52,6 +53,28 @@ class Serve(ManagerTest):
         mask = os.umask(0o22)
         os.umask(mask)
         return mask
+
+    def test_the_log_is_appended_to_its_file(self):
+        path = self.folder / "log"
+        path.write_text("old\n")
+        process = self.start(f'log.path = "{path}"\nmanager.pid_file = "{self.folder}/pid"\n')
+        self.stop_when(process, lambda: " listening " in path.read_text())
+        self.assertTrue(path.read_text().startswith("old\n["), path.read_text())
+
+    def stop_when(self, process, holds):
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        self.stop(process)
+
+    def test_a_log_that_cannot_be_opened_and_a_host_that_is_unknown_are_reasons_not_to_start(self):
+        for text, told in ((f'log.path = "{self.folder}"\n', f"log file {self.folder}: "),
+                           ('manager.connection_spec = "inet:0@no.such.invalid"\n', "inet:0@no.such.invalid: no.such.invalid: ")):
+            process = self.start(text)
+            self.assertEqual(process.wait(PATIENCE), 1)
+            self.assertIn(told, process.stderr.read().decode())
 
     def test_a_pid_file_of_another_process_stays(self):
         path = self.folder / "pid"

@@ -33,6 +33,17 @@ class TestManualConfiguration < LanguageTest
     assert_equal([{"stop" => {"not" => {"recipients" => "any", "is" => ["bob@example.com"]}}}], rules(result, "Our accounts"))
   end
 
+  def test_the_examples_about_detection_are_a_configuration
+    page = File.read(File.expand_path("../../docs/manual/detection.md", __dir__), encoding: "UTF-8")
+    blocks = page.scan(/^```ruby\n(.*?)^```$/m).flatten
+    assert_equal(3, blocks.size)
+    sockets = %w[clamav-milter spamass-milter opendmarc rspamd].map {|name| "define_milter('#{name}') {|milter| milter.connection_spec = 'unix:/x' }\n"}
+    result = snapshot("define_applicable_condition('Remote Network') {|condition| }\n#{sockets.join}#{blocks.join}")
+    milters = result["milters"].to_h {|one| [one["name"], one]}
+    assert_equal([false, true, nil], %w[spamass-milter opendmarc rspamd].map {|name| milters[name]&.fetch("enabled")})
+    assert_includes(result["detection"].map {|one| one["name"]}, "amavisd")
+  end
+
   def test_its_custom_file_changes_what_it_says
     write(PAGE[/^```xml\n(.*?)^```$/m, 1], "c/milter-manager.custom.conf")
     result = snapshot("define_applicable_condition('Remote Network') {|condition| }\ndefine_milter('rspamd') {|milter| milter.enabled = false }\n")
