@@ -308,6 +308,13 @@ class TestWorkerLife < WorkerTest
     assert_equal(%w[yes yes], [ask(worker), ask(one)].map {|answer| answer["says"]})
   end
 
+  def test_the_end_in_place_of_a_descriptor_is_the_end
+    one = serve("condition.define_data_stopper { true }")
+    tell("start" => 2)
+    finish
+    refute(alive?(one.pid))
+  end
+
   WHO = {"uid" => 65_534, "gid" => 65_533, "groups" => [65_533, 12]}.freeze
 
   def start_to_become
