@@ -381,14 +381,19 @@ struct earliest {
 
 } // namespace
 
-bool expression_reader::asks(expression const& what) {
-    auto const any = [](std::vector<expression> const& parts) {
-        return std::any_of(parts.begin(), parts.end(), [](expression const& one) { return asks(one); });
+std::vector<std::uint32_t> expression_reader::questions_of(expression const& what) {
+    std::vector<std::uint32_t> found;
+    auto const add = [&](std::vector<expression> const& parts) {
+        for (auto const& one : parts) {
+            auto const of_part = questions_of(one);
+            found.insert(found.end(), of_part.begin(), of_part.end());
+        }
     };
-    if (auto const* const not_that = std::get_if<core::negation>(&what.what)) return any(not_that->of);
-    if (auto const* const all = std::get_if<core::all_of>(&what.what)) return any(all->of);
-    if (auto const* const some = std::get_if<core::any_of>(&what.what)) return any(some->of);
-    return std::holds_alternative<core::asks>(what.what);
+    if (auto const* const not_that = std::get_if<core::negation>(&what.what)) add(not_that->of);
+    if (auto const* const all = std::get_if<core::all_of>(&what.what)) add(all->of);
+    if (auto const* const some = std::get_if<core::any_of>(&what.what)) add(some->of);
+    if (auto const* const asked = std::get_if<core::asks>(&what.what)) found.push_back(asked->question);
+    return found;
 }
 
 core::stage expression_reader::known_at(expression const& what) {

@@ -25,8 +25,8 @@ public:
     // The earliest stage at which all that it looks at is known.
     static core::stage known_at(core::expression const& what);
 
-    // Whether somebody outside has to be asked.
-    static bool asks(core::expression const& what);
+    // What it asks outside: positions in policy::questions.
+    static std::vector<std::uint32_t> questions_of(core::expression const& what);
 
 private:
     using object = boost::json::object;

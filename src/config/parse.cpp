@@ -266,14 +266,15 @@ void reading::apply_conditions(milter& to) {
 
 // A condition that nobody can answer would never leave its milter out: refused instead.
 void reading::refuse_questions(milter const& of) {
+    auto const& policy = result.live.policy;
     for (auto const which : of.child.conditions)
-        for (auto const& one : result.live.policy.conditions[which].rules)
-            if (one.stops && expression_reader::asks(one.when))
-                complain(one.where,
-                         fmt::format("define_milter({}): the condition {} runs a Ruby block or looks a name "
-                                     "up, which this version does not do yet; take it from the milter",
-                                     inspect(of.child.name),
-                                     inspect(result.live.policy.conditions[which].name)));
+        for (auto const& one : policy.conditions[which].rules)
+            for (auto const asked : expression_reader::questions_of(one.when))
+                if (one.stops && std::holds_alternative<core::dns_list>(policy.questions[asked].of))
+                    complain(one.where,
+                             fmt::format("define_milter({}): the condition {} looks a name "
+                                         "up, which this version does not do yet; take it from the milter",
+                                         inspect(of.child.name), inspect(policy.conditions[which].name)));
 }
 
 // Builds what sessions read out of what was defined.

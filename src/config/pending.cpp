@@ -15,8 +15,6 @@ constexpr std::array pending_settings{
     std::string_view("manager.suspend_time_on_unacceptable"),
     std::string_view("manager.fallback_status_at_disconnect"),
     std::string_view("manager.connection_check_interval"),
-    std::string_view("manager.worker_timeout"),
-    std::string_view("manager.n_ruby_workers"),
     std::string_view("controller.connection_spec"),
 };
 constexpr std::array pending_attributes{

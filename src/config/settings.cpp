@@ -211,7 +211,7 @@ setting<snapshot> const table[] = {
     {"manager", "worker_timeout", v3_0, rules::positive_time, "seconds",
      "For a block of a condition, in the Ruby worker.", "2.5",
      live([](auto& s) -> auto& { return s.worker_timeout; })},
-    {"manager", "n_ruby_workers", v3_0, rules::integer(0, 1000), "processes",
+    {"manager", "n_ruby_workers", v3_0, rules::integer(1, 1000), "processes",
      "Processes that run the blocks of conditions.", "2",
      fixed([](auto& s) -> auto& { return s.n_ruby_workers; })},
 

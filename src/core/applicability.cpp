@@ -194,10 +194,7 @@ std::shared_ptr<question> applicability::make_question(event_at_hand const& now,
     all->at = now.at;
     all->client = shared_.client;
     all->helo = shared_.helo_name;
-    if (shared_.mail) {
-        all->sender = shared_.mail->sender;
-        all->recipients = shared_.mail->recipient_list;
-    }
+    if (shared_.mail) all->sender = shared_.mail->sender;
     all->recipient = now.recipient;
     all->header_name = now.header_name;
     all->header_value = now.header_value;

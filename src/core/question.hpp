@@ -39,8 +39,7 @@ struct question {
     core::client client;
     std::string helo;
     std::string sender;
-    std::string recipient;
-    std::vector<std::string> recipients;
+    std::string recipient; // the one at hand
     std::string header_name;
     std::string header_value;
     std::optional<body_piece> body; // at hand

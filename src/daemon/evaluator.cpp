@@ -1,7 +1,7 @@
 #include "daemon/evaluator.hpp"
 
 #include "config/defaults.hpp"
-#include "daemon/descriptor.hpp"
+#include "io/descriptor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,9 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
@@ -26,6 +28,7 @@ namespace milter::daemon {
 namespace {
 
 using clock = std::chrono::steady_clock;
+using io::descriptor;
 using std::chrono::milliseconds;
 
 // Ruby ends an evaluation in time itself and says which line it was at; a while later we end Ruby.
@@ -76,9 +79,10 @@ std::string request_text(evaluation_request const& request) {
     text["effective_user"] = nullptr;
     if (request.effective_user) text["effective_user"] = *request.effective_user;
     text["defaults"] = config::defaults();
+    text["workers"] = request.workers;
     text["memory_limit"] = request.memory_limit;
     text["time_limit"] = static_cast<double>(request.time_limit.count()) / 1000;
-    return boost::json::serialize(text);
+    return boost::json::serialize(text) + "\n";
 }
 
 std::vector<std::string> environment() {
@@ -114,6 +118,8 @@ public:
     bool over() const;
     // Ends what still runs; how the process itself ended, as waitpid says.
     int end();
+    // Gives it time to end by itself.
+    void wait(milliseconds most) const;
 
 private:
     pid_t pid_ = -1;
@@ -156,6 +162,15 @@ bool ruby_process::over() const {
            how.si_pid == pid_;
 }
 
+void ruby_process::wait(milliseconds most) const {
+    if (pid_ < 0) return;
+    descriptor const watched(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+    if (!watched) return;
+    pollfd one{watched.number(), POLLIN, 0};
+    while (poll(&one, 1, static_cast<int>(most.count())) < 0 && errno == EINTR) {
+    }
+}
+
 int ruby_process::end() {
     if (pid_ < 0) return 0;
     kill(-pid_, SIGKILL); // not yet waited for: the number is still its own
@@ -174,15 +189,17 @@ public:
           deadline_(clock::now() + limits.time_limit + patience) {}
 
     int start() {
-        int const failed = ruby_.start(limits_.library, asked_.theirs.number(), told_.theirs.number(),
-                                       reported_.theirs.number());
+        int const failed = ruby_->start(limits_.library, asked_.theirs.number(), told_.theirs.number(),
+                                        reported_.theirs.number());
         for (auto* one : {&asked_, &told_, &reported_})
             one->theirs.close();
         return failed;
     }
     // Until the process has ended, by itself or by us. "" or why it was ended.
     std::string run();
-    int end() { return ruby_.end(); }
+    int end() { return ruby_->end(); }
+    // The process lives on as the parent of workers. To be asked once.
+    proxy::ruby_process leave();
 
     std::string json;
     std::string printed;
@@ -199,12 +216,12 @@ private:
     channel asked_ = connected(true); // a socket: a reader that is gone is an error there, and no signal
     channel told_ = connected(false);
     channel reported_ = connected(false);
-    ruby_process ruby_;
+    std::shared_ptr<ruby_process> ruby_ = std::make_shared<ruby_process>();
 };
 
 std::string conversation::run() {
     for (bool over = false; !over;) {
-        over = ruby_.over();
+        over = ruby_->over() || (limits_.workers && !reported_.ours);
         if (!over && !wait()) {
             return fmt::format(
                 "the configuration was not evaluated within {} s and was ended; look for a loop or for "
@@ -242,12 +259,22 @@ bool conversation::wait() {
 }
 
 void conversation::ask() {
-    if (!asked_.ours) return;
+    if (!asked_.ours || request_.empty()) return;
     auto const sent =
         request_.empty() ? 0 : send(asked_.ours.number(), request_.data(), request_.size(), MSG_NOSIGNAL);
     if (sent > 0) request_.erase(0, static_cast<std::size_t>(sent));
     bool const gone = sent < 0 && errno != EAGAIN && errno != EINTR;
-    if (request_.empty() || gone) asked_.ours.close();
+    if (gone || (request_.empty() && !limits_.workers)) asked_.ours.close();
+}
+
+proxy::ruby_process conversation::leave() {
+    // When nobody holds it any more its control is closed: it ends its workers and itself.
+    auto ends = [mine = ruby_](void*) {
+        mine->wait(patience);
+        mine->end();
+    };
+    return {std::shared_ptr<void>(ruby_.get(), std::move(ends)), std::move(told_.ours),
+            std::move(asked_.ours)};
 }
 
 bool conversation::take(descriptor& from, std::string& into, std::size_t limit) {
@@ -296,10 +323,14 @@ tl::expected<evaluation, failed_evaluation> evaluate(evaluation_request const& r
             {}});
     }
     auto why = with.run();
+    if (why.empty() && request.workers && !with.json.empty()) {
+        auto ruby = with.leave();
+        return evaluation{std::move(with.json), std::move(with.printed), std::move(ruby)};
+    }
     int const status = with.end();
     if (why.empty()) why = bad_end(status, with, request);
     if (!why.empty()) return tl::unexpected(failed_evaluation{std::move(why), std::move(with.printed)});
-    return evaluation{std::move(with.json), std::move(with.printed)};
+    return evaluation{std::move(with.json), std::move(with.printed), {}};
 }
 
 } // namespace milter::daemon

@@ -2,6 +2,8 @@
 // output; the snapshot's JSON comes back. Never judges what the JSON says, never runs a shell.
 #pragma once
 
+#include "proxy/ruby_parent.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -16,6 +18,7 @@ struct evaluation_request {
     std::vector<std::string> load_path;        // directories, first wins
     std::optional<std::string> effective_user; // of the command line
     std::string library;                       // directory of evaluate.rb
+    bool workers = false;                      // the process stays, as the parent of workers
     std::chrono::milliseconds time_limit{60'000};
     std::size_t memory_limit = std::size_t{1} << 30; // bytes of address space
     std::size_t json_limit = std::size_t{16} << 20;  // bytes
@@ -24,8 +27,9 @@ struct evaluation_request {
 
 struct evaluation {
     std::string json; // of the whole load (docs/configuration-json.md)
-    std::string
-        printed; // what the configuration wrote to standard output and standard error, at most print_limit
+    // What the configuration wrote to standard output and standard error so far, at most print_limit.
+    std::string printed;
+    proxy::ruby_process ruby; // with `workers`
 };
 
 struct failed_evaluation {
@@ -33,8 +37,8 @@ struct failed_evaluation {
     std::string printed; // as above
 };
 
-// Blocks until the process and what it started (in its process group) have ended. Safe in a process with
-// threads.
+// Blocks until the snapshot is there; without `workers` until the process and what it started (in its process
+// group) have ended. Safe in a process with threads.
 tl::expected<evaluation, failed_evaluation> evaluate(evaluation_request const& request);
 
 } // namespace milter::daemon

@@ -1,5 +1,6 @@
 #include "daemon/house.hpp"
 
+#include "config/blocks.hpp"
 #include "config/detection.hpp"
 #include "config/pending.hpp"
 #include "daemon/pid_file.hpp"
@@ -47,8 +48,17 @@ observe::log_settings log_settings_of(config::log_settings const& from) {
     return to;
 }
 
-proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& running) {
+// What a load has brought: the values, and the Ruby that can run its blocks.
+proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& running, proxy::ruby_process ruby,
+                            bool dropped_root, observe::log& log) {
     proxy::settings to;
+    if (ruby.control && config::runs_blocks(*running))
+        to.ruby = std::make_shared<proxy::ruby_workers>(
+            std::move(ruby),
+            proxy::ruby_workers::settings{.processes = running->fixed.n_ruby_workers,
+                                          .timeout = running->live.worker_timeout,
+                                          .dropped_root = dropped_root},
+            log);
     to.rules = {running, &running->live.policy};
     to.max_connections = running->live.max_connections;
     to.body_memory = running->live.body_memory;
@@ -77,7 +87,8 @@ unsigned worker_count(unsigned wanted) {
 class house {
 public:
     house(asio::io_context& context, asio::signal_set& signals,
-          std::shared_ptr<config::snapshot const> running, observe::log& log, int descriptor)
+          std::shared_ptr<config::snapshot const> running, proxy::settings const& with, observe::log& log,
+          int descriptor)
         : context_(context), signals_(signals), running_(std::move(running)), log_(log), patience_(context) {
         unsigned const n = worker_count(running_->fixed.n_workers);
         auto const place_free = [this] {
@@ -86,8 +97,7 @@ public:
         };
         for (unsigned i = 0; i < n; ++i)
             workers_.push_back(std::make_unique<proxy::worker>(i + 1 == n ? descriptor : ::dup(descriptor),
-                                                               settings_of(running_), log_, counters_,
-                                                               health_, place_free));
+                                                               with, log_, counters_, health_, place_free));
     }
 
     void run() {
@@ -140,7 +150,7 @@ private:
 
 } // namespace
 
-int serve(std::shared_ptr<config::snapshot const> running) {
+int serve(std::shared_ptr<config::snapshot const> running, proxy::ruby_process ruby) {
     auto const& fixed = running->fixed;
     if (fixed.daemon)
         return fail(
@@ -157,6 +167,7 @@ int serve(std::shared_ptr<config::snapshot const> running) {
                                           .unix_group = socket.unix_socket_group.value_or(""),
                                           .remove_stale = socket.remove_unix_socket_on_create});
     if (!descriptor) return fail("failed to listen: " + descriptor.error());
+    bool const was_root = ::geteuid() == 0;
     if (auto const why = drop_privileges(fixed.effective_user, fixed.effective_group, socket.where);
         !why.empty())
         return fail(why);
@@ -170,7 +181,8 @@ int serve(std::shared_ptr<config::snapshot const> running) {
     (*log)->event(level::info, "listening",
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});
-    house(context, signals, running, **log, *descriptor).run();
+    auto const with = settings_of(running, std::move(ruby), was_root && ::geteuid() != 0, **log);
+    house(context, signals, running, with, **log, *descriptor).run();
     bool const is_unix = socket.where->family == wire::endpoint::kind::unix_socket;
     if (is_unix && socket.remove_unix_socket_on_close && ::unlink(socket.where->path.c_str()) < 0)
         (*log)->event(level::warning, "socket_left_behind", {{"endpoint", socket.where->text()}},

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "config/snapshot.hpp"
+#include "proxy/ruby_parent.hpp"
 
 #include <memory>
 
 namespace milter::daemon {
 
 // The exit status. running->fixed.manager.where is set.
-int serve(std::shared_ptr<config::snapshot const> running);
+int serve(std::shared_ptr<config::snapshot const> running, proxy::ruby_process ruby);
 
 } // namespace milter::daemon

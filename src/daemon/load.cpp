@@ -1,5 +1,6 @@
 #include "daemon/load.hpp"
 
+#include "config/blocks.hpp"
 #include "daemon/evaluator.hpp"
 #include "daemon/places.hpp"
 
@@ -54,13 +55,19 @@ loaded from_json(std::string const& path, options const& by) {
     if (text.size() > longest_json) {
         return {
             tl::unexpected(std::vector{complaint{path, "is larger than 16 MiB; a configuration is smaller"}}),
+            {},
             {}};
     }
     if (!file.eof()) {
         return {tl::unexpected(std::vector{complaint{path, "cannot be read; a readable file is allowed"}}),
+                {},
                 {}};
     }
-    return {config::parse(text, path, by.overrides), {}};
+    auto read = config::parse(text, path, by.overrides);
+    if (!read) return {std::move(read), {}, {}};
+    if (auto complaints = config::blocks_that_nobody_runs(*read); !complaints.empty())
+        return {tl::unexpected(std::move(complaints)), {}, {}};
+    return {std::move(read), {}, {}};
 }
 
 loaded from_ruby(options const& by) {
@@ -68,13 +75,16 @@ loaded from_ruby(options const& by) {
     request.load_path = load_path(by);
     request.effective_user = effective_user(by);
     request.library = ruby_library();
+    request.workers = by.task == task::serve;
     request.time_limit = time_limit(request.time_limit);
     auto done = evaluate(request);
     if (!done) {
         return {tl::unexpected(std::vector{complaint{"milter-manager.conf", std::move(done.error().why)}}),
-                std::move(done.error().printed)};
+                std::move(done.error().printed),
+                {}};
     }
-    return {config::parse(done->json, "milter-manager.conf", by.overrides), std::move(done->printed)};
+    auto read = config::parse(done->json, "milter-manager.conf", by.overrides);
+    return {std::move(read), std::move(done->printed), std::move(done->ruby)};
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "config/parse.hpp"
 #include "config/snapshot.hpp"
 #include "daemon/options.hpp"
+#include "proxy/ruby_parent.hpp"
 
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace milter::daemon {
 
 struct loaded {
     tl::expected<config::snapshot, std::vector<config::complaint>> result;
-    std::string printed; // by the configuration itself
+    std::string printed;      // by the configuration itself
+    proxy::ruby_process ruby; // that can run its blocks; only when it is to serve
 };
 
 loaded load(options const& by);

@@ -55,7 +55,7 @@ constexpr std::array words = std::to_array<key_meaning>({
     {"value", "the value of a setting or a header field"},
     {"verdict", "what the MTA was told, or would have been"},
     {"version", "a version of the protocol or of a program"},
-    {"worker", "the policy worker that was asked"},
+    {"worker", "the number of the Ruby worker that was asked"},
 });
 static_assert(std::ranges::is_sorted(words, {}, &key_meaning::key));
 

@@ -101,6 +101,16 @@ void report::connection_replaced(core::child_index child) {
                {{"session", std::to_string(session_)}, {"child", name_of(child)}});
 }
 
+void report::block_failed(core::child_index child, std::string const& text) {
+    log_.event(level::warning, "condition_failed",
+               {{"session", std::to_string(session_)}, {"child", name_of(child)}, {"error", text}},
+               "it does not stop the child");
+}
+
+void report::odd(std::string const& text) {
+    log_.event(level::warning, "session_oddity", {{"session", std::to_string(session_)}}, text);
+}
+
 void report::mta_lost(std::string_view why, std::string_view detail) {
     std::string reason(why);
     if (!detail.empty()) reason.append(": ").append(detail);

@@ -22,6 +22,9 @@ public:
     void operator()(core::session_refused const& what);
     // A connection out of the pool was dead and has been replaced (chain V.5).
     void connection_replaced(core::child_index child);
+    // A condition's block gave no answer; text: why, and where it is.
+    void block_failed(core::child_index child, std::string const& text);
+    void odd(std::string const& text);
     // The MTA's line was lost in a way that is not an ordinary end.
     void mta_lost(std::string_view why, std::string_view detail);
 

@@ -31,13 +31,13 @@ core::microseconds now() {
 
 } // namespace
 
-session::session(boost::asio::io_context& context, std::shared_ptr<generation> of, observe::log& log,
-                 std::uint64_t number, surroundings const& around, on_finished finished)
-    : context_(context), pool_(around.ready), health_(around.of_children), of_(std::move(of)),
+session::session(std::shared_ptr<generation> of, observe::log& log, std::uint64_t number,
+                 surroundings const& around, on_finished finished)
+    : context_(around.context), pool_(around.ready), health_(around.of_children), of_(std::move(of)),
       rules_(of_->with.rules), core_(*rules_, &of_->known), report_(log, *rules_, number),
       spool_(of_->with.body_memory, of_->with.spool_directory),
-      deadlines_(context, [this](io::deadlines::key which) { deadline(which); }), mta_(*this, true, the_mta),
-      finished_(std::move(finished)) {
+      deadlines_(*context_, [this](io::deadlines::key which) { deadline(which); }),
+      mta_(*this, true, the_mta), finished_(std::move(finished)) {
     for (core::child_index i = 0; i < rules_->children.size(); ++i)
         children_.push_back(std::make_unique<peer>(*this, false, i));
 }
@@ -50,7 +50,7 @@ session::~session() {
 }
 
 void session::start(io::stream_socket mta, core::mta_connected const& begun) {
-    mta_.line = std::make_shared<io::line>(context_, mta_, most_from_mta);
+    mta_.line = std::make_shared<io::line>(*context_, mta_, most_from_mta);
     mta_.line->attach(std::move(mta));
     happened(begun);
 }
@@ -87,7 +87,7 @@ void session::finish() {
     if (!finished_) return;
     deadlines_.stop();
     // Not from inside: the owner drops the session.
-    boost::asio::post(context_,
+    boost::asio::post(*context_,
                       [self = shared_from_this(), tell = std::exchange(finished_, nullptr)] { tell(*self); });
 }
 
@@ -163,7 +163,7 @@ void session::peer::on_lost(io::line&, io::lost why, std::string const& detail) 
 // A connection out of the pool was dead, and the child has said nothing on it: a new one in its place.
 void session::mend(peer& one) {
     if (std::exchange(one.write_armed, false)) deadlines_.disarm(writing_key(one.child));
-    one.first_use->begin(context_, rules_->children[one.child], one, [this, &one](rescue::outcome got) {
+    one.first_use->begin(*context_, rules_->children[one.child], one, [this, &one](rescue::outcome got) {
         auto const alive = shared_from_this();
         auto const over = std::move(one.first_use);
         if (!got.line) return happened(core::child_lost{one.child, got.why, got.detail});
@@ -200,7 +200,7 @@ void session::perform(core::connect_child const& what) {
         return later_.push_back(core::child_ready{what.child, {wire::negotiate::code, child.text}});
     }
     child.dialling = true;
-    child.line = std::make_shared<io::line>(context_, child, most_from_child);
+    child.line = std::make_shared<io::line>(*context_, child, most_from_child);
     child.line->connect(rules.where);
 }
 
@@ -250,9 +250,35 @@ void session::perform(core::send_body_to_mta const& what) {
     send_piece(mta_, wire::replace_body::code, what.body, what.offset, what.size);
 }
 
-// Nobody is there to ask yet: the condition counts as not known, and does not stop the child.
 void session::perform(core::ask_worker const& what) {
-    later_.push_back(core::answered{what.what->id, {}});
+    if (!of_->with.ruby) return later_.push_back(core::answered{what.what->id, {}});
+    at_hand more{{}, shelf_};
+    if (auto const& piece = what.what->body; piece && not_kept_ != piece->body)
+        if (auto const read = spool_.read(piece->body, piece->offset, piece->size, more.chunk); !read)
+            report_.odd("the body at hand cannot be given to a condition: " + read.error());
+    std::weak_ptr<session> const self = weak_from_this();
+    of_->with.ruby->ask({what.what, rules_, std::move(more), self, context_,
+                         [self, id = what.what->id](ruby_answer const& all) {
+                             if (auto const alive = self.lock()) alive->answered(id, all);
+                         }});
+}
+
+void session::answered(std::uint32_t id, ruby_answer const& all) {
+    for (auto const& one : all.failures)
+        report_.block_failed(one.child, one.text);
+    for (auto const& [key, value] : all.shelf) {
+        if (value)
+            shelf_.insert_or_assign(key, *value);
+        else
+            shelf_.erase(key);
+    }
+    happened(core::answered{id, all.answers});
+}
+
+// The shelf belongs to the message.
+void session::perform(core::message_done const& what) {
+    shelf_.clear();
+    report_(what);
 }
 
 void session::perform(core::look_up const& what) {

@@ -10,6 +10,7 @@
 #include "proxy/pool.hpp"
 #include "proxy/report.hpp"
 #include "proxy/rescue.hpp"
+#include "proxy/ruby_workers.hpp"
 #include "proxy/spool.hpp"
 
 #include <cstdint>
@@ -27,7 +28,8 @@ struct settings {
     std::shared_ptr<core::policy const> rules;
     std::size_t body_memory = 1024 * 1024; // bytes
     std::string spool_directory = "/var/tmp";
-    std::uint64_t max_connections = 0; // sessions of the process at once, 0 = any number
+    std::uint64_t max_connections = 0;  // sessions of the process at once, 0 = any number
+    std::shared_ptr<ruby_workers> ruby; // of the same load; nothing when no rule asks a block
 };
 
 // What the sessions of a thread have in common that began under the same settings. Each keeps it for its
@@ -39,6 +41,7 @@ struct generation {
 
 // What a session shares with others; outlives it.
 struct surroundings {
+    std::shared_ptr<boost::asio::io_context> const& context;
     pool& ready;         // of this thread
     health& of_children; // of the process
 };
@@ -47,8 +50,8 @@ class session : public std::enable_shared_from_this<session> {
 public:
     using on_finished = std::function<void(session&)>;
 
-    session(boost::asio::io_context& context, std::shared_ptr<generation> of, observe::log& log,
-            std::uint64_t number, surroundings const& around, on_finished finished);
+    session(std::shared_ptr<generation> of, observe::log& log, std::uint64_t number,
+            surroundings const& around, on_finished finished);
     ~session();
     session(session const&) = delete;
     session& operator=(session const&) = delete;
@@ -103,17 +106,20 @@ private:
     void perform(core::ask_worker const&);
     void perform(core::look_up const&);
     void perform(core::remember const&);
+    void perform(core::message_done const&);
     template <class Note>
     void perform(Note const& what) {
         report_(what);
     }
+    void answered(std::uint32_t id, ruby_answer const& all);
     void send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size);
 
-    boost::asio::io_context& context_;
+    std::shared_ptr<boost::asio::io_context> context_;
     pool& pool_;
     health& health_;
     std::shared_ptr<generation> of_;
     std::shared_ptr<core::policy const> rules_;
+    shelf shelf_; // of the blocks, until the end of the message
     core::session core_;
     core::actions todo_;
     std::deque<core::event> later_;         // what performing an action has caused

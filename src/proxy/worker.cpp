@@ -12,7 +12,7 @@ worker::worker(int descriptor, settings with, observe::log& log, counters& share
     : now_(std::make_shared<generation>(generation{std::move(with), {}})), log_(log), shared_(shared),
       health_(of_children), place_free_(std::move(place_free)),
       listener_(
-          context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
+          *context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
           [this](std::string const& why) {
               log_.event(observe::level::warning, "accept_paused", {{"error", why}},
                          "raise manager.max_file_descriptors, or look for clients that do not leave");
@@ -50,25 +50,25 @@ worker::~worker() {
 void worker::start(std::function<void()> done) {
     listener_.start();
     thread_ = std::thread([this, done = std::move(done)] {
-        context_.run();
+        context_->run();
         done();
     });
 }
 
 void worker::stop_accepting() {
-    boost::asio::post(context_, [this] {
+    boost::asio::post(*context_, [this] {
         listener_.stop();
         pool_.stop(); // it would keep the thread busy
     });
 }
 
 void worker::resume_accepting() {
-    boost::asio::post(context_, [this] { listener_.resume(); });
+    boost::asio::post(*context_, [this] { listener_.resume(); });
 }
 
 void worker::use(settings with) {
     auto fresh = std::make_shared<generation>(generation{std::move(with), {}});
-    boost::asio::post(context_, [this, fresh = std::move(fresh)]() mutable {
+    boost::asio::post(*context_, [this, fresh = std::move(fresh)]() mutable {
         now_ = std::move(fresh);
         pool_.serve(now_->with.rules->children);
         place_free_(); // the limit may be another one, and ends of sessions have not been told without one
@@ -76,7 +76,7 @@ void worker::use(settings with) {
 }
 
 void worker::stop_sessions() {
-    boost::asio::post(context_, [this] {
+    boost::asio::post(*context_, [this] {
         auto const all = sessions_; // stop() makes them end
         for (auto const& [key, one] : all)
             one->stop();
@@ -85,7 +85,7 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const one = std::make_shared<session>(context_, now_, log_, number, surroundings{pool_, health_},
+    auto const one = std::make_shared<session>(now_, log_, number, surroundings{context_, pool_, health_},
                                                [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta), {shared_.sessions_open.load(), minute_of_week()});

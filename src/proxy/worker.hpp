@@ -45,14 +45,15 @@ private:
     void accepted(io::stream_socket mta);
     void ended(session& one);
 
-    boost::asio::io_context context_{1};
+    // Also held by who answers questions of sessions from another thread.
+    std::shared_ptr<boost::asio::io_context> context_ = std::make_shared<boost::asio::io_context>(1);
     std::shared_ptr<generation> now_; // of sessions that begin
     observe::log& log_;
     counters& shared_;
     health& health_;
     std::function<void()> place_free_;
     io::listener listener_;
-    pool pool_{context_, log_};
+    pool pool_{*context_, log_};
     std::unordered_map<session*, std::shared_ptr<session>> sessions_;
     std::thread thread_;
 };

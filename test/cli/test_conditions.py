@@ -1,4 +1,5 @@
 """Conditions through the whole program: files, Ruby, JSON, snapshot, and back to text (configuration 6, 8, 12)."""
+import json
 import pathlib
 import unittest
 
@@ -73,19 +74,16 @@ class Conditions(ManagerTest):
         self.assertEqual((status, err), (0, ""))
         self.assertEqual([line for line in again.splitlines() if not line.strip().startswith("#")], shown)
 
-    def test_a_milter_cannot_have_one_that_nobody_answers_yet(self):
-        lines = self.complaints("""\
-define_applicable_condition("Own") do |condition|
-  condition.define_connect_stopper {|context, host, address| address.local? }
-end
-define_milter("m") do |milter|
-  milter.connection_spec = "unix:/m"
-  milter.add_applicable_condition("Own")
-end
-""")
-        self.assertEqual(len(lines), 1)
-        self.assertTrue(lines[0].startswith('c/milter-manager.conf:2: define_milter("m"): the condition "Own" runs a Ruby block'),
-                        lines[0])
+    def test_a_block_needs_the_ruby_that_has_it(self):
+        (self.folder / "c.json").write_text(json.dumps({
+            "conditions": [{"name": "Own", "rules": [{"at": "connect", "stop": {"ask": 0}, "location": "own.conf:7"}]}],
+            "milters": [{"name": "m", "connection_spec": "unix:/m", "applicable_conditions": ["Own"]},
+                        {"name": "off", "connection_spec": "unix:/m", "applicable_conditions": ["Own"], "enabled": False}]}))
+        done = self.run_manager("--config-file", "c.json", "--check-config")
+        self.assertEqual(done.returncode, 78)
+        self.assertEqual(done.stderr.splitlines(), [
+            'own.conf:7: define_milter("m"): the condition "Own" asks a Ruby block, and a configuration in JSON comes without Ruby; '
+            'use milter-manager.conf, or say it in words'])
 
     def test_the_shipped_ones_are_there_in_their_order_with_their_places(self):
         out = self.load('load("applicable-conditions/*.conf")\n', environment=SHIPPED)[1]

@@ -102,10 +102,10 @@ class Serve(ManagerTest):
         self.stop(process)
 
     def test_a_setting_without_an_effect_is_a_warning_with_its_line(self):
-        process = self.start('manager.n_ruby_workers = 3\n')
+        process = self.start('manager.connection_check_interval = 3\n')
         log = "".join(self.until_it_listens(process))
         self.stop(process)
-        self.assertIn("milter-manager.conf:6: manager.n_ruby_workers has no effect in this version", log)
+        self.assertIn("milter-manager.conf:6: manager.connection_check_interval has no effect in this version", log)
 
     def test_max_connections_lets_the_next_client_wait_for_its_turn(self):
         offer = bytes.fromhex("0000000d4f000000060000 01ff001fffff".replace(" ", ""))

@@ -14,6 +14,7 @@ using testing::Not;
 
 class a_session_with_a_pool : public with_one_child {
 protected:
+    std::shared_ptr<io::asio::io_context> const shared_context{std::shared_ptr<void>(), &context};
     // The MTA's end of a new session that has made its offer.
     std::unique_ptr<conversation> begun() {
         int pair[2] = {-1, -1};
@@ -25,8 +26,9 @@ protected:
         rules->children = {child};
         now->with.rules = rules;
         connections.serve(rules->children);
-        auto const one = std::make_shared<session>(
-            context, now, *log, 1, surroundings{connections, of_children}, [this](session&) { ++over; });
+        auto const one =
+            std::make_shared<session>(now, *log, 1, surroundings{shared_context, connections, of_children},
+                                      [this](session&) { ++over; });
         one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);

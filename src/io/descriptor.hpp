@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-namespace milter::daemon {
+namespace milter::io {
 
 class descriptor {
 public:
@@ -22,6 +22,8 @@ public:
     ~descriptor() { close(); }
 
     int number() const { return number_; } // -1 = none
+    // The caller closes it.
+    int release() { return std::exchange(number_, -1); }
     explicit operator bool() const { return number_ >= 0; }
     void close() {
         if (number_ >= 0) ::close(std::exchange(number_, -1));
@@ -31,4 +33,4 @@ private:
     int number_ = -1;
 };
 
-} // namespace milter::daemon
+} // namespace milter::io

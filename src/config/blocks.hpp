@@ -1,0 +1,18 @@
+// Whether a configuration runs Ruby blocks for mail, and which. Only reads a snapshot.
+#pragma once
+
+#include "config/complaint.hpp"
+#include "config/snapshot.hpp"
+
+#include <vector>
+
+namespace milter::config {
+
+// Somebody may ask a block: a condition of an enabled milter.
+bool runs_blocks(snapshot const& what);
+
+// A complaint for each rule of an enabled milter that asks a block: for configurations that come without
+// Ruby.
+std::vector<complaint> blocks_that_nobody_runs(snapshot const& what);
+
+} // namespace milter::config
