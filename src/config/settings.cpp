@@ -213,7 +213,7 @@ setting<snapshot> const table[] = {
      live([](auto& s) -> auto& { return s.worker_timeout; })},
     {"manager", "n_ruby_workers", v3_0, rules::integer(1, 1000), "processes",
      "Processes that run the blocks of conditions.", "2",
-     fixed([](auto& s) -> auto& { return s.n_ruby_workers; })},
+     live([](auto& s) -> auto& { return s.n_ruby_workers; })},
 
     {"controller", "connection_spec", always, endpoint, "",
      "The socket for milter-manager-controller; nil = none.", R"("unix:/run/milter-manager/control")",

@@ -72,9 +72,8 @@ struct fixed {
     std::optional<std::string> effective_group = unless_empty(built_in::effective_group); // name or number
     bool daemon = false;
     std::optional<std::string> pid_file = unless_empty(built_in::pid_file);
-    std::uint64_t max_file_descriptors = 0; // 0 = leave as it is
-    unsigned n_workers = 0;                 // threads; 0 = one a core
-    unsigned n_ruby_workers = 1;
+    std::uint64_t max_file_descriptors = 0;  // 0 = leave as it is
+    unsigned n_workers = 0;                  // threads; 0 = one a core
     std::string event_loop_backend = "glib"; // no effect
 };
 
@@ -96,6 +95,7 @@ struct live {
     std::size_t body_memory = 1024 * 1024;      // bytes of a message's body in memory (chain P32)
     std::optional<std::string> spool_directory; // nothing = $TMPDIR or /var/tmp
     milliseconds worker_timeout{5'000};
+    unsigned n_ruby_workers = 1;                     // processes
     std::uint64_t maintenance_interval = 10;         // no effect
     std::uint64_t packet_buffer_size = 0;            // no effect
     std::uint64_t max_pending_finished_sessions = 0; // no effect

@@ -55,7 +55,7 @@ proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& runni
     if (ruby.control && config::runs_blocks(*running))
         to.ruby = std::make_shared<proxy::ruby_workers>(
             std::move(ruby),
-            proxy::ruby_workers::settings{.processes = running->fixed.n_ruby_workers,
+            proxy::ruby_workers::settings{.processes = running->live.n_ruby_workers,
                                           .timeout = running->live.worker_timeout,
                                           .dropped_root = dropped_root},
             log);

@@ -103,11 +103,11 @@ TEST(Parse, a_milter_gets_the_conditions_that_it_names) {
 TEST(Parse, conditions_that_are_not_there_or_cannot_be_answered_are_complained_of) {
     EXPECT_THAT(
         complaints(R"({"conditions": [
-          {"name": "Own", "rules": [{"at": "mail", "stop": {"not": {"ask": 3}}, "location": "own.conf:7"}]}],
+          {"name": "Own", "rules": [{"at": "mail", "stop": {"not": {"dnsbl": {"services": [{"domain": "d"}]}}}, "location": "own.conf:7"}]}],
         "milters": [{"name": "a", "connection_spec": "unix:/a", "applicable_conditions": ["S25R", "Own"]}]})"),
         ElementsAre(
             "x.json: define_milter(\"a\"): applicable condition should be one of [\"Own\"] but was \"S25R\"",
-            StartsWith("own.conf:7: define_milter(\"a\"): the condition \"Own\" runs a Ruby block")));
+            StartsWith("own.conf:7: define_milter(\"a\"): the condition \"Own\" looks a name up")));
 }
 
 TEST(Parse, without_a_location_the_source_is_named) {
