@@ -1,5 +1,5 @@
-// Whether a configuration runs Ruby blocks for mail, and which of its rules do. Only reads a snapshot and never
-// calls a block.
+// Whether a configuration runs Ruby blocks for mail, and which of its rules do. Only reads a snapshot and
+// never calls a block.
 #pragma once
 
 #include "config/complaint.hpp"
