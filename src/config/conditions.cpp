@@ -10,6 +10,7 @@
 #include <array>
 #include <utility>
 
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace milter::config {
@@ -115,6 +116,21 @@ void rule_reader::read_macros(json::value const& given, core::rule& into) {
     }
 }
 
+json::value without_places(json::value const& of) {
+    if (auto const* const list = of.if_array()) {
+        json::array kept;
+        for (auto const& one : *list)
+            kept.push_back(without_places(one));
+        return kept;
+    }
+    auto const* const object = of.if_object();
+    if (!object) return of;
+    json::object kept;
+    for (auto const& [name, part] : *object)
+        if (name != "location" && name != "locations") kept[name] = without_places(part);
+    return kept;
+}
+
 } // namespace
 
 void read_conditions(json::value const& list, std::string_view source, snapshot& into,
@@ -146,6 +162,7 @@ void read_conditions(json::value const& list, std::string_view source, snapshot&
             for (auto const& [name, place] : places->as_object())
                 if (place.is_string()) shown.locations[std::string(name)] = std::string(place.as_string());
         auto const* const replaced = given->if_contains("replaced");
+        shown.written = json::serialize(without_places(one));
         shown.replaced = replaced && *replaced == json::value(true);
         auto const* const all = given->if_contains("rules");
         auto const before = complaints.size();

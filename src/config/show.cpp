@@ -27,11 +27,11 @@ std::string value_text(setting<Owner> const& one, Owner const& of) {
     case shown::octal:
         return octal(std::get<std::int64_t>(held), one.section);
     case shown::masked:
+    case shown::hidden:
         return nil ? "nil" : "\"********\"";
     case shown::zero_as_nil:
         return std::get<std::int64_t>(held) == 0 ? "nil" : inspect(held);
     case shown::plain:
-    case shown::hidden:
         break;
     }
     return inspect(held);
@@ -84,6 +84,14 @@ std::string show_milter(milter const& what) {
 }
 
 } // namespace
+
+std::string shown_value(setting<snapshot> const& one, snapshot const& of) {
+    return value_text(one, of);
+}
+
+std::string shown_value(setting<milter> const& one, milter const& of) {
+    return value_text(one, of);
+}
 
 std::string show(snapshot const& what) {
     std::string text = show_sections(what);

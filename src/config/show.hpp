@@ -2,6 +2,7 @@
 // from. Passwords are never printed.
 #pragma once
 
+#include "config/settings.hpp"
 #include "config/snapshot.hpp"
 
 #include <string>
@@ -10,5 +11,9 @@ namespace milter::config {
 
 // UTF-8 text, ends with exactly one line break.
 std::string show(snapshot const& what);
+
+// The value of one setting as it is printed there; "********" for what is never shown.
+std::string shown_value(setting<snapshot> const& one, snapshot const& of);
+std::string shown_value(setting<milter> const& one, milter const& of);
 
 } // namespace milter::config

@@ -128,6 +128,7 @@ struct milter {
 struct condition {
     std::string name;
     std::optional<std::string> description;
+    std::string written;         // as JSON without places, to compare it with another
     bool replaced = false;       // a later one has its name; milters that were defined between keep it
     config::locations locations; // "define_applicable_condition", "description"
 };

@@ -222,6 +222,7 @@ private:
 std::string conversation::run() {
     for (bool over = false; !over;) {
         over = ruby_->over() || (limits_.workers && !reported_.ours);
+        if (limits_.stop.stop_requested()) return "the evaluation of the configuration was given up";
         if (!over && !wait()) {
             return fmt::format(
                 "the configuration was not evaluated within {} s and was ended; look for a loop or for "

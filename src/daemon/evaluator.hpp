@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct evaluation_request {
     std::chrono::milliseconds time_limit{60'000};
     std::size_t memory_limit = std::size_t{1} << 30; // bytes of address space
     std::size_t json_limit = std::size_t{16} << 20;  // bytes
+    std::stop_token stop;                            // ends it early, as a failure
     std::size_t print_limit = std::size_t{1} << 20;  // bytes that the configuration may print
 };
 

@@ -1,10 +1,9 @@
 #include "daemon/house.hpp"
 
-#include "config/blocks.hpp"
-#include "config/detection.hpp"
-#include "config/pending.hpp"
+#include "daemon/in_force.hpp"
 #include "daemon/pid_file.hpp"
 #include "daemon/privilege.hpp"
+#include "daemon/reload.hpp"
 #include "io/listener.hpp"
 #include "observe/log.hpp"
 #include "proxy/worker.hpp"
@@ -23,6 +22,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 namespace milter::daemon {
 
@@ -37,35 +37,6 @@ constexpr std::chrono::seconds stop_patience{60};
 int fail(std::string const& why) {
     std::fprintf(stderr, "milter-manager: %s\n", why.c_str());
     return EXIT_FAILURE;
-}
-
-observe::log_settings log_settings_of(config::log_settings const& from) {
-    observe::log_settings to;
-    if (auto const set = observe::levels::parse(from.level)) to.console = *set;
-    to.path = from.path.value_or("");
-    to.use_syslog = from.use_syslog;
-    to.syslog_facility = from.syslog_facility;
-    return to;
-}
-
-// What a load has brought: the values, and the Ruby that can run its blocks.
-proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& running, proxy::ruby_process ruby,
-                            bool dropped_root, observe::log& log) {
-    proxy::settings to;
-    if (ruby.control && config::runs_blocks(*running))
-        to.ruby = std::make_shared<proxy::ruby_workers>(
-            std::move(ruby),
-            proxy::ruby_workers::settings{.processes = running->live.n_ruby_workers,
-                                          .timeout = running->live.worker_timeout,
-                                          .dropped_root = dropped_root},
-            log);
-    to.rules = {running, &running->live.policy};
-    to.max_connections = running->live.max_connections;
-    to.body_memory = running->live.body_memory;
-    char const* const temporary = std::getenv("TMPDIR");
-    to.spool_directory =
-        running->live.spool_directory.value_or(temporary && *temporary ? temporary : "/var/tmp");
-    return to;
 }
 
 std::string allow_descriptors(std::uint64_t most) {
@@ -86,11 +57,14 @@ unsigned worker_count(unsigned wanted) {
 // The process while it serves: the workers, and the main thread that waits for signals.
 class house {
 public:
-    house(asio::io_context& context, asio::signal_set& signals,
-          std::shared_ptr<config::snapshot const> running, proxy::settings const& with, observe::log& log,
+    house(asio::io_context& context, asio::signal_set& signals, shared_snapshot const& running,
+          proxy::settings const& with, options const& by, observe::log& log, asio::thread_pool& afterwards,
           int descriptor)
-        : context_(context), signals_(signals), running_(std::move(running)), log_(log), patience_(context) {
-        unsigned const n = worker_count(running_->fixed.n_workers);
+        : context_(context), signals_(signals), log_(log), afterwards_(afterwards), patience_(context),
+          reload_(context, by, log, running, [this](auto const& fresh, auto ruby, auto const& done) {
+              put_in_force(fresh, std::move(ruby), done);
+          }) {
+        unsigned const n = worker_count(running->fixed.n_workers);
         auto const place_free = [this] {
             for (auto const& one : workers_)
                 one->resume_accepting();
@@ -110,18 +84,46 @@ public:
 
 private:
     void wait_for_signal() {
-        signals_.async_wait([this](boost::system::error_code ec, int) {
+        signals_.async_wait([this](boost::system::error_code ec, int number) {
             if (ec) return;
-            if (std::exchange(stopping_, true)) return stop_sessions("a second signal");
-            log_.event(level::info, "stopping", {}, "no new sessions; those in flight may finish");
-            for (auto const& one : workers_)
-                one->stop_accepting();
-            patience_.expires_after(stop_patience);
-            patience_.async_wait([this](boost::system::error_code passed) {
-                if (!passed) stop_sessions("sessions were still in flight after the time to stop");
-            });
+            if (number == SIGHUP)
+                reload_.ask();
+            else if (number == SIGUSR1)
+                reopen_log();
+            else
+                stop();
             wait_for_signal();
         });
+    }
+
+    void reopen_log() {
+        log_.reopen();
+        log_.event(level::info, "log_reopened", {});
+    }
+
+    void stop() {
+        if (std::exchange(stopping_, true)) return stop_sessions("a second signal");
+        log_.event(level::info, "stopping", {}, "no new sessions; those in flight may finish");
+        reload_.stop();
+        for (auto const& one : workers_)
+            one->stop_accepting();
+        patience_.expires_after(stop_patience);
+        patience_.async_wait([this](boost::system::error_code passed) {
+            if (!passed) stop_sessions("sessions were still in flight after the time to stop");
+        });
+    }
+
+    // `done` once no worker begins a session under the old one any more.
+    void put_in_force(shared_snapshot const& fresh, proxy::ruby_process ruby,
+                      std::function<void()> const& done) {
+        health_.keep_only(fresh->live.policy.children);
+        auto const with = settings_of(fresh, workers_of(*fresh, std::move(ruby), false, log_, afterwards_));
+        auto const left = std::make_shared<std::size_t>(workers_.size()); // counted on the main thread
+        auto const one_has_it = [left, done] {
+            if (--*left == 0) done();
+        };
+        for (auto const& one : workers_)
+            one->use(with, [this, one_has_it] { asio::post(context_, one_has_it); });
     }
 
     void stop_sessions(std::string_view why) {
@@ -138,19 +140,20 @@ private:
 
     asio::io_context& context_;
     asio::signal_set& signals_;
-    std::shared_ptr<config::snapshot const> running_;
     observe::log& log_;
+    asio::thread_pool& afterwards_; // for what takes its time to end
     proxy::counters counters_;
     proxy::health health_{log_};
     asio::steady_timer patience_;
     std::vector<std::unique_ptr<proxy::worker>> workers_;
     std::size_t still_running_ = 0;
     bool stopping_ = false;
+    reload reload_;
 };
 
 } // namespace
 
-int serve(std::shared_ptr<config::snapshot const> running, proxy::ruby_process ruby) {
+int serve(shared_snapshot const& running, proxy::ruby_process ruby, options const& by) {
     auto const& fixed = running->fixed;
     if (fixed.daemon)
         return fail(
@@ -160,7 +163,9 @@ int serve(std::shared_ptr<config::snapshot const> running, proxy::ruby_process r
     if (!log) return fail(log.error());
     // Before anybody can see the socket: a signal that comes from then on ends it in good order.
     asio::io_context context(1);
-    asio::signal_set signals(context, SIGTERM, SIGINT);
+    asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
+    signals.add(SIGUSR1);
+    std::signal(SIGPIPE, SIG_IGN); // of a log whose reader is gone; sockets do not raise it
     auto const& socket = fixed.manager;
     auto const descriptor =
         io::open_listener(*socket.where, {.unix_mode = socket.unix_socket_mode,
@@ -174,15 +179,17 @@ int serve(std::shared_ptr<config::snapshot const> running, proxy::ruby_process r
     auto const numbered =
         fixed.pid_file ? pid_file::write(*fixed.pid_file) : tl::expected<pid_file, std::string>();
     if (!numbered) return fail(numbered.error());
-    for (auto const& one : config::without_effect(*running))
-        (*log)->event(level::warning, "setting_without_effect", {}, one);
-    for (auto const& one : config::detection_warnings(*running))
-        (*log)->event(level::warning, "detection_skipped", {}, one);
+    warn_about(*running, **log);
     (*log)->event(level::info, "listening",
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});
-    auto const with = settings_of(running, std::move(ruby), was_root && ::geteuid() != 0, **log);
-    house(context, signals, running, with, **log, *descriptor).run();
+    asio::thread_pool afterwards(1); // a thread that was not root
+    house(context, signals, running,
+          settings_of(running,
+                      workers_of(*running, std::move(ruby), was_root && ::geteuid() != 0, **log, afterwards)),
+          by, **log, afterwards, *descriptor)
+        .run();
+    afterwards.join();
     bool const is_unix = socket.where->family == wire::endpoint::kind::unix_socket;
     if (is_unix && socket.remove_unix_socket_on_close && ::unlink(socket.where->path.c_str()) < 0)
         (*log)->event(level::warning, "socket_left_behind", {{"endpoint", socket.where->text()}},

@@ -70,11 +70,12 @@ loaded from_json(std::string const& path, options const& by) {
     return {std::move(read), {}, {}};
 }
 
-loaded from_ruby(options const& by) {
+loaded from_ruby(options const& by, std::stop_token stop) {
     evaluation_request request;
     request.load_path = load_path(by);
     request.effective_user = effective_user(by);
     request.library = ruby_library();
+    request.stop = std::move(stop);
     request.workers = by.task == task::serve;
     request.time_limit = time_limit(request.time_limit);
     auto done = evaluate(request);
@@ -89,8 +90,8 @@ loaded from_ruby(options const& by) {
 
 } // namespace
 
-loaded load(options const& by) {
-    return by.config_file ? from_json(*by.config_file, by) : from_ruby(by);
+loaded load(options const& by, std::stop_token stop) {
+    return by.config_file ? from_json(*by.config_file, by) : from_ruby(by, std::move(stop));
 }
 
 } // namespace milter::daemon

@@ -8,6 +8,7 @@
 #include "daemon/options.hpp"
 #include "proxy/ruby_parent.hpp"
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct loaded {
     proxy::ruby_process ruby; // that can run its blocks; only when it is to serve
 };
 
-loaded load(options const& by);
+// stop: gives an evaluation up, which then is a complaint.
+loaded load(options const& by, std::stop_token stop = {});
 
 } // namespace milter::daemon

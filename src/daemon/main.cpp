@@ -61,7 +61,7 @@ int run(int argc, char const* const* argv) {
         print(stdout, config::summary(*running));
         return 0;
     }
-    return serve(running, std::move(configuration.ruby));
+    return serve(running, std::move(configuration.ruby), *chosen);
 }
 
 } // namespace

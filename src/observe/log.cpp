@@ -35,18 +35,30 @@ tl::expected<sink, std::string> open_sink(std::string const& path) {
     return opened;
 }
 
+std::shared_ptr<syslog_socket> open_syslog(log_settings const& settings) {
+    if (!settings.use_syslog) return {};
+    return std::make_shared<syslog_socket>(settings.syslog_path, settings.syslog_ident,
+                                           facility_by_name(settings.syslog_facility));
+}
+
 } // namespace
 
 struct log::sinks {
-    std::string path;
     std::atomic<levels> console;
-    levels syslog;                         // stays what it was when the log was opened (logs 2)
-    std::unique_ptr<syslog_socket> system; // none when syslog is off
-    std::mutex lock;                       // of `printer`
+    std::atomic<levels> syslog; // none when syslog is off
+    std::mutex lock;            // of what follows
+    log_settings settings;
     sink printer;
+    std::shared_ptr<syslog_socket> system;
 
     bool printed(level at) const { return console.load(std::memory_order_relaxed).has(at); }
-    bool told(level at) const { return system && syslog.has(at); }
+    bool told(level at) const { return syslog.load(std::memory_order_relaxed).has(at); }
+
+    void set_levels(log_settings const& from) {
+        console.store(from.console, std::memory_order_relaxed);
+        auto const of_system = from.syslog.value_or(from.console);
+        syslog.store(from.use_syslog ? of_system : levels(), std::memory_order_relaxed);
+    }
 
     void print(std::string_view text) {
         std::lock_guard const hold(lock);
@@ -58,9 +70,17 @@ struct log::sinks {
         }
     }
 
+    // Without the lock: the socket has its own.
+    void tell(level at, std::string_view text) {
+        std::unique_lock hold(lock);
+        auto const to = system;
+        hold.unlock();
+        if (to) to->write(at, text);
+    }
+
     void write(level at, std::string_view text) {
         if (printed(at)) print(text);
-        if (told(at)) system->write(at, text);
+        if (told(at)) tell(at, text);
     }
 };
 
@@ -71,13 +91,10 @@ tl::expected<std::unique_ptr<log>, std::string> log::open(log_settings const& se
     auto printer = open_sink(settings.path);
     if (!printer) return tl::unexpected(printer.error());
     auto to = std::make_unique<sinks>();
-    to->path = settings.path;
-    to->console = settings.console;
-    to->syslog = settings.syslog.value_or(settings.console);
+    to->settings = settings;
     to->printer = std::move(*printer);
-    if (settings.use_syslog)
-        to->system = std::make_unique<syslog_socket>(settings.syslog_path, settings.syslog_ident,
-                                                     facility_by_name(settings.syslog_facility));
+    to->system = open_syslog(settings);
+    to->set_levels(settings);
     return std::unique_ptr<log>(new log(std::move(to)));
 }
 
@@ -96,7 +113,7 @@ void log::event(level at, std::string_view name, std::span<field const> fields, 
 void log::statistics(std::string_view line) {
     auto const safe = escaped(line);
     if (sinks_->printed(level::statistics)) sinks_->print(safe);
-    if (sinks_->told(level::statistics)) sinks_->system->write(level::statistics, "[statistics] " + safe);
+    if (sinks_->told(level::statistics)) sinks_->tell(level::statistics, "[statistics] " + safe);
 }
 
 void log::line(level at, std::string_view text) {
@@ -104,10 +121,13 @@ void log::line(level at, std::string_view text) {
 }
 
 void log::reopen() {
-    if (sinks_->path.empty() || sinks_->path == "-") return;
-    auto fresh = open_sink(sinks_->path);
+    std::unique_lock look(sinks_->lock);
+    auto const path = sinks_->settings.path;
+    look.unlock();
+    if (path.empty() || path == "-") return;
+    auto fresh = open_sink(path);
     if (!fresh) {
-        event(level::warning, "log_reopen_failed", {{"file", sinks_->path}, {"error", fresh.error()}},
+        event(level::warning, "log_reopen_failed", {{"file", path}, {"error", fresh.error()}},
               "writing to the old file goes on");
         return;
     }
@@ -117,6 +137,29 @@ void log::reopen() {
 
 void log::set_levels(levels console) {
     sinks_->console.store(console, std::memory_order_relaxed);
+}
+
+tl::expected<void, std::string> log::change(log_settings const& to) {
+    auto& now = *sinks_;
+    std::unique_lock look(now.lock);
+    auto const before = now.settings;
+    look.unlock();
+    sink printer;
+    if (to.path != before.path) {
+        auto opened = open_sink(to.path);
+        if (!opened) return tl::unexpected(opened.error());
+        printer = std::move(*opened);
+    }
+    bool const same_system = to.use_syslog == before.use_syslog && to.syslog_path == before.syslog_path &&
+                             to.syslog_ident == before.syslog_ident &&
+                             to.syslog_facility == before.syslog_facility;
+    auto system = same_system ? nullptr : open_syslog(to);
+    std::lock_guard const hold(now.lock);
+    now.settings = to;
+    if (printer) now.printer.swap(printer); // the old one is closed after the lock
+    if (!same_system) now.system.swap(system);
+    now.set_levels(to);
+    return {};
 }
 
 } // namespace milter::observe

@@ -61,7 +61,7 @@ struct log_settings {
     std::string syslog_facility = "mail";
     std::string syslog_ident = "milter-manager";
     std::string syslog_path = "/dev/log"; // the datagram socket of the system's log
-    std::optional<levels> syslog = {}; // what goes there; nothing = what `console` is when the log is opened
+    std::optional<levels> syslog = {};    // what goes there; nothing = what `console` is
 };
 
 // Safe to use from several threads. Never throws and never blocks on a full syslog socket for long.
@@ -83,7 +83,9 @@ public:
     void line(level at, std::string_view text);
 
     void reopen();                   // the file of log.path, after a rotation
-    void set_levels(levels console); // at run time
+    void set_levels(levels console); // at run time; of the system's log they stay
+    // Levels and sinks from now on; with an error nothing has changed. One call at a time.
+    tl::expected<void, std::string> change(log_settings const& to);
 
 private:
     struct sinks;

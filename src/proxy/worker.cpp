@@ -66,11 +66,12 @@ void worker::resume_accepting() {
     boost::asio::post(*context_, [this] { listener_.resume(); });
 }
 
-void worker::use(settings with) {
+void worker::use(settings with, std::function<void()> done) {
     auto fresh = std::make_shared<generation>(generation{std::move(with), {}});
-    boost::asio::post(*context_, [this, fresh = std::move(fresh)]() mutable {
+    boost::asio::post(*context_, [this, fresh = std::move(fresh), done = std::move(done)]() mutable {
         now_ = std::move(fresh);
         pool_.serve(now_->with.rules->children);
+        done();
         place_free_(); // the limit may be another one, and ends of sessions have not been told without one
     });
 }

@@ -37,8 +37,9 @@ public:
     void stop_accepting();
     void stop_sessions();
     void resume_accepting();
-    // From any thread: sessions that begin after it has been carried out begin under these.
-    void use(settings with);
+    // From any thread. Sessions that begin after `done` was called, on the worker's thread, begin under
+    // these.
+    void use(settings with, std::function<void()> done);
 
 private:
     bool take_place();

@@ -49,11 +49,12 @@ class ManagerProcess(Process):
 
 
 class Daemon:
-    """Yielded by running(); `endpoint` is where MTAs connect to."""
+    """Yielded by running(); `endpoint` is where MTAs connect to, `file` its configuration."""
 
-    def __init__(self, process: ManagerProcess, endpoint: str):
+    def __init__(self, process: ManagerProcess, endpoint: str, file: pathlib.Path):
         self._process = process
         self.endpoint = endpoint
+        self.file = file
         self.pid = process.pid
 
     def events(self, name: str = "", **fields) -> list[Event]:
@@ -62,7 +63,7 @@ class Daemon:
             match = re.fullmatch(r"\[[^\]]+\]: (\w+) (\w+)(.*)", line)
             if match and name in ("", match[2]):
                 keys = {key: shlex.split(value)[0] if value else "" for key, value in
-                        re.findall(r' ([a-z_]+)=("(?:[^"\\]|\\.)*"|[^" ]*)', match[3])}
+                        re.findall(r' ([a-z_]+)=("(?:[^"\\]|\\.)*"|[^" ]*?)(?=:? |:?$)', match[3])}
                 if all(keys.get(key) == str(value) for key, value in fields.items()):
                     found.append(Event(match[1], match[2], keys, match[3]))
         return found
@@ -115,12 +116,29 @@ class Daemon:
     def signal(self, number: signal.Signals):
         os.kill(self.pid, number)
 
+    async def reload(self, children: list[Child], child_settings: dict | None = None, manager: str = "",
+                     expect: str = "reloaded") -> Event:
+        """Another configuration, and the signal; the event that ends it."""
+        scratch.write(self.file, configuration(self.endpoint, children, child_settings, manager))
+        count = len(self.events(expect))
+        self.signal(signal.SIGHUP)
+        return (await self.logged(expect, count + 1))[-1]
+
     async def ended(self) -> int:
         return await asyncio.to_thread(self._process.wait, peers.PATIENCE_S)
 
     async def stop(self) -> int:
         self.signal(signal.SIGTERM)
         return await self.ended()
+
+
+def configuration(endpoint: str, children: list[Child], child_settings: dict | None = None, manager: str = "") -> str:
+    """See running()."""
+    given = child_settings or {}
+    return f'manager.connection_spec = "{endpoint}"\nlog.use_syslog = false\nlog.level = "+info"\n{manager}\n' + "".join(
+        CHILD.format(name=child.name, endpoint=child.endpoint,
+                     settings=settings(**{**given.get("", {}), **given.get(child.name, {})}))
+        for child in children)
 
 
 @contextlib.asynccontextmanager
@@ -134,14 +152,10 @@ async def running(home: pathlib.Path, children: list[Child], child_settings: dic
     etc = scratch.subdirectory(home, "etc")
     run = scratch.subdirectory(home, "run", mode=0o777)  # the manager drops root and removes its socket there
     endpoint = endpoint or f"unix:{run}/manager.sock"
-    given = child_settings or {}
-    text = f'manager.connection_spec = "{endpoint}"\nlog.use_syslog = false\nlog.level = "+info"\n{manager}\n' + "".join(
-        CHILD.format(name=child.name, endpoint=child.endpoint,
-                     settings=settings(**{**given.get("", {}), **given.get(child.name, {})}))
-        for child in children)
-    scratch.write(etc / "milter-manager.conf", text)
+    file = etc / "milter-manager.conf"
+    scratch.write(file, configuration(endpoint, children, child_settings, manager))
     process = ManagerProcess("milter-manager", [program(), "--config-dir", etc], home / "log")
-    daemon = Daemon(process, endpoint)
+    daemon = Daemon(process, endpoint, file)
     try:
         await asyncio.to_thread(wait_until, lambda: _ready(process, daemon), "the manager listens", peers.PATIENCE_S,
                                 process.evidence)

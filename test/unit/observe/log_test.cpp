@@ -136,6 +136,52 @@ TEST(log_file, keeps_lines_of_many_threads_whole) {
     EXPECT_EQ(seen.size(), std::size_t{threads} * lines_each);
 }
 
+TEST(log_change, moves_to_another_file_with_other_levels) {
+    temporary_folder const folder;
+    auto const to = open_log({.path = folder / "one"});
+    to->line(level::error, "before");
+    ASSERT_TRUE(to->change({.console = *levels::parse("info"), .path = folder / "two"}));
+    to->line(level::error, "not wanted");
+    to->line(level::info, "after");
+    to->reopen();
+    to->line(level::info, "reopened");
+    EXPECT_THAT(lines_of(folder / "one"), ElementsAre(EndsWith("before")));
+    EXPECT_THAT(lines_of(folder / "two"), ElementsAre(EndsWith("after"), EndsWith("reopened")));
+}
+
+TEST(log_change, to_a_file_that_cannot_be_opened_changes_nothing) {
+    temporary_folder const folder;
+    auto const to = open_log({.path = folder / "one"});
+    std::filesystem::create_directory(folder / "two");
+    auto const failed = to->change({.console = levels::all(), .path = folder / "two"});
+    ASSERT_FALSE(failed);
+    EXPECT_THAT(failed.error(), HasSubstr(folder / "two"));
+    to->line(level::info, "not wanted");
+    to->line(level::error, "here");
+    EXPECT_THAT(lines_of(folder / "one"), ElementsAre(EndsWith("here")));
+}
+
+TEST(log_change, loses_no_line_of_threads_that_write) {
+    constexpr int threads = 4;
+    constexpr int lines_each = 500;
+    temporary_folder const folder;
+    auto const to = open_log({.path = folder / "0"});
+    {
+        std::vector<std::jthread> writers;
+        for (int number = 0; number < threads; ++number)
+            writers.emplace_back([&] {
+                for (int line = 0; line < lines_each; ++line)
+                    to->line(level::error, "a line");
+            });
+        for (int change = 0; change < 200; ++change)
+            ASSERT_TRUE(to->change({.path = folder / std::to_string(change % 3),
+                                    .use_syslog = change % 2 == 0,
+                                    .syslog_path = folder / "nobody"}));
+    }
+    EXPECT_EQ(lines_of(folder / "0").size() + lines_of(folder / "1").size() + lines_of(folder / "2").size(),
+              std::size_t{threads} * lines_each);
+}
+
 TEST(log_console, is_stderr_without_a_path_and_stdout_for_a_dash) {
     testing::internal::CaptureStderr();
     open_log({})->line(level::error, "to stderr");

@@ -134,6 +134,30 @@ TEST(syslog_levels, stay_what_they_were_when_the_log_was_opened) {
     EXPECT_EQ(daemon.take(), "");
 }
 
+TEST(syslog_levels, follow_a_change_of_the_settings_which_can_also_turn_it_off_and_on) {
+    temporary_folder const folder;
+    daemon_socket const daemon(folder / "log");
+    log_settings settings{.console = *levels::parse("error"),
+                          .path = "/dev/null",
+                          .use_syslog = true,
+                          .syslog_path = folder / "log"};
+    auto const opened = milter::observe::log::open(settings);
+    ASSERT_TRUE(opened);
+    settings.console = levels::all();
+    settings.syslog_facility = "local7";
+    ASSERT_TRUE((*opened)->change(settings));
+    (*opened)->line(level::info, "TEXT");
+    EXPECT_THAT(daemon.take(), testing::StartsWith(fmt::format("<{}>", LOG_LOCAL7 | LOG_INFO)));
+    settings.use_syslog = false;
+    ASSERT_TRUE((*opened)->change(settings));
+    (*opened)->line(level::error, "no");
+    EXPECT_EQ(daemon.take(), "");
+    settings.use_syslog = true;
+    ASSERT_TRUE((*opened)->change(settings));
+    (*opened)->line(level::error, "yes");
+    EXPECT_THAT(daemon.take(), EndsWith("yes"));
+}
+
 TEST(syslog_socket, that_is_full_drops_lines_at_once_and_tells_how_many) {
     temporary_folder const folder;
     daemon_socket const daemon(folder / "log");
