@@ -6,6 +6,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(oniguruma REQUIRED IMPORTED_TARGET oniguruma)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 find_package(GTest REQUIRED)
 
 # milter_library(NAME sources... [USES targets...]): one folder of src/ as a static library milter_NAME.

@@ -17,6 +17,9 @@ namespace {
 namespace json = boost::json;
 using core::expression;
 
+constexpr std::uint16_t dns_port = 53;
+constexpr int longest_look_up_s = 3600; // longer than any MTA waits
+
 expression never() {
     return {core::always{false}};
 }
@@ -331,11 +334,22 @@ expression expression_reader::asks_dns(json::value const& given) {
         }
         list.services.push_back(std::move(made));
     }
-    if (auto const* const servers = parts->if_contains("name_servers"); servers && servers->is_array())
-        for (auto const& one : servers->as_array())
-            list.name_servers.push_back(text(one, "name_servers"));
-    if (auto const* const limit = parts->if_contains("timeout"); limit && limit->is_number())
-        list.timeout = core::milliseconds(static_cast<std::int64_t>(limit->to_number<double>() * 1000));
+    if (auto const* const servers = parts->if_contains("name_servers"); servers && servers->is_array()) {
+        for (auto const& one : servers->as_array()) {
+            if (auto const server = core::parse_server(text(one, "name_servers"), dns_port))
+                list.name_servers.push_back(*server);
+            else
+                complain("dnsbl: name_servers: " + server.error());
+        }
+    }
+    if (auto const* const limit = parts->if_contains("timeout")) {
+        double const wanted_s = limit->is_number() ? limit->to_number<double>() : 0;
+        if (wanted_s >= 0.001 && wanted_s <= longest_look_up_s)
+            list.timeout = core::milliseconds(static_cast<std::int64_t>(wanted_s * 1000));
+        else
+            complain(fmt::format("dnsbl: \"timeout\" is {}; a number of seconds from 0.001 to {} is allowed",
+                                 inspect(*limit), longest_look_up_s));
+    }
     return {core::asks{add_question({std::move(list), where_})}};
 }
 

@@ -84,7 +84,6 @@ private:
     void keep_detection(json::value const& list);
     void read_applied(json::value const& list, milter& into);
     void apply_conditions(milter& to);
-    void refuse_questions(milter const& of);
     void read_section(std::string_view section, json::value const& given);
     void read_milters(json::value const& list);
     void read_milter(json::object const& given);
@@ -264,25 +263,11 @@ void reading::apply_conditions(milter& to) {
     }
 }
 
-// A condition that nobody can answer would never leave its milter out: refused instead.
-void reading::refuse_questions(milter const& of) {
-    auto const& policy = result.live.policy;
-    for (auto const which : of.child.conditions)
-        for (auto const& one : policy.conditions[which].rules)
-            for (auto const asked : expression_reader::questions_of(one.when))
-                if (one.stops && std::holds_alternative<core::dns_list>(policy.questions[asked].of))
-                    complain(one.where,
-                             fmt::format("define_milter({}): the condition {} looks a name "
-                                         "up, which this version does not do yet; take it from the milter",
-                                         inspect(of.child.name), inspect(policy.conditions[which].name)));
-}
-
 // Builds what sessions read out of what was defined.
 void reading::finish() {
     result.live.policy.worker_timeout = result.live.worker_timeout;
     for (auto& one : result.milters) {
         apply_conditions(one);
-        if (one.enabled) refuse_questions(one);
         if (!one.where) continue;
         one.child.where = *one.where;
         if (one.enabled) result.live.policy.children.push_back(one.child);

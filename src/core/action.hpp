@@ -72,7 +72,8 @@ struct send_body_to_mta {
 struct ask_worker {
     std::shared_ptr<question const> what;
 };
-// Whether the address is in one of these lists; `answered` follows, with the child 0.
+// Whether the address is in one of these lists; `answered` follows within the time of the list, with the
+// child 0.
 struct look_up {
     std::uint32_t id;
     std::uint32_t question; // of policy::questions

@@ -239,7 +239,11 @@ void applicability::answered(std::uint32_t id, std::span<block_answer const> ans
 }
 
 void applicability::give_up() {
-    for (auto const& one : std::exchange(pending_, {})) {
+    auto const late = std::stable_partition(pending_.begin(), pending_.end(),
+                                            [](pending const& one) { return !one.of_worker; });
+    std::vector<pending> const mine(late, pending_.end());
+    pending_.erase(late, pending_.end());
+    for (auto const& one : mine) {
         auto const& where = shared_.rules.questions[one.question].where;
         shared_.note(one.child, gates_[one.child].at,
                      "a condition has no answer in time" + (where.empty() ? "" : " (" + where + ")") +

@@ -42,7 +42,8 @@ public:
     std::string const& reason(child_index i) const { return gates_[i].reason; }
 
     void answered(std::uint32_t id, std::span<block_answer const> answers);
-    // Nobody waits any longer: what is missing counts as not known, and the rules that need it do not stop.
+    // Nobody waits for the worker any longer: what it has not said counts as not known, and the rules that
+    // need it do not stop. Lists of the DNS have a time of their own.
     void give_up();
     // The events so far are over: what is still asked concerns nobody any more.
     void forget();

@@ -119,8 +119,8 @@ struct dns_list {
         std::optional<network> expected; // the answer must be in it
     };
     std::vector<service> services;
-    std::vector<std::string> name_servers; // ADDRESS or ADDRESS:PORT; none: the system's
-    std::chrono::milliseconds timeout{5'000};
+    std::vector<server_address> name_servers; // none: the system's
+    std::chrono::milliseconds timeout{5'000}; // of one look-up; what has not answered by then lists nobody
 };
 struct question_source {
     std::variant<ruby_block, dns_list> of;

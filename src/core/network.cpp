@@ -54,6 +54,40 @@ bool is_local(ip_address const& address) {
     return address == loopback || (b[0] == 0xFE && (b[1] & 0xC0) == 0x80);
 }
 
+tl::expected<server_address, std::string> parse_server(std::string_view text, std::uint16_t default_port) {
+    auto const wrong = [&](std::string const& what) {
+        return tl::unexpected(what + ": " + std::string(text) +
+                              "; ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT is allowed");
+    };
+    auto host = text;
+    std::optional<std::string_view> digits;
+    if (text.starts_with('[')) {
+        auto const end = text.find(']');
+        if (end == std::string_view::npos) return wrong("no IP address");
+        host = text.substr(1, end - 1);
+        if (end + 1 < text.size()) digits = text.substr(end + 1);
+    } else if (std::count(text.begin(), text.end(), ':') == 1) {
+        host = text.substr(0, text.find(':'));
+        digits = text.substr(text.find(':'));
+    }
+    auto const address = parse_as_written(host);
+    if (!address) return wrong("no IP address");
+    server_address made{*address, default_port};
+    if (!digits) return made;
+    auto const* const last = digits->data() + digits->size();
+    auto const [end, failed] = std::from_chars(digits->data() + 1, last, made.port);
+    if (digits->front() != ':' || failed != std::errc() || end != last || made.port == 0)
+        return wrong("no port");
+    return made;
+}
+
+std::string describe(server_address const& server) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    inet_ntop(server.address.v6 ? AF_INET6 : AF_INET, server.address.bytes.data(), text.data(), text.size());
+    std::string const host = text.data();
+    return (server.address.v6 ? "[" + host + "]" : host) + ":" + std::to_string(server.port);
+}
+
 tl::expected<network, std::string> network::parse(std::string_view text) {
     auto const slash = text.find('/');
     auto const address = parse_as_written(text.substr(0, slash));

@@ -24,6 +24,17 @@ std::optional<ip_address> parse_address(std::string_view text);
 // 127/8, 10/8, 172.16/12, 192.168/16, ::1, fe80::/10 (configuration 7.1).
 bool is_local(ip_address const& address);
 
+struct server_address {
+    ip_address address;
+    std::uint16_t port = 0;
+
+    friend bool operator==(server_address const&, server_address const&) = default;
+};
+// ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; the error says what is wrong with the text.
+tl::expected<server_address, std::string> parse_server(std::string_view text, std::uint16_t default_port);
+// As parse_server reads it, always with the port.
+std::string describe(server_address const& server);
+
 // ADDRESS or ADDRESS/BITS.
 class network {
 public:

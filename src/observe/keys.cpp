@@ -42,6 +42,8 @@ constexpr std::array words = std::to_array<key_meaning>({
     {"refused_recipients", "recipients that a child refused, how many"},
     {"reply", "the text of an SMTP reply"},
     {"sender", "the sender of the envelope, as the MTA sent it"},
+    {"server", "the address of a name server, or several"},
+    {"service", "the domain of a list of the DNS"},
     {"session", "the number of the session"},
     {"setting", "the name of a setting"},
     {"signal", "the name of a signal"},

@@ -33,8 +33,8 @@ core::microseconds now() {
 
 session::session(std::shared_ptr<generation> of, observe::log& log, std::uint64_t number,
                  surroundings const& around, on_finished finished)
-    : context_(around.context), pool_(around.ready), health_(around.of_children), of_(std::move(of)),
-      rules_(of_->with.rules), core_(*rules_, &of_->known), report_(log, *rules_, number),
+    : context_(around.context), pool_(around.ready), health_(around.of_children), lists_(around.lists),
+      of_(std::move(of)), rules_(of_->with.rules), core_(*rules_, &of_->known), report_(log, *rules_, number),
       spool_(of_->with.body_memory, of_->with.spool_directory),
       deadlines_(*context_, [this](io::deadlines::key which) { deadline(which); }),
       mta_(*this, true, the_mta), finished_(std::move(finished)) {
@@ -86,6 +86,7 @@ void session::handle(core::event const& what) {
 void session::finish() {
     if (!finished_) return;
     deadlines_.stop();
+    look_ups_.clear();
     // Not from inside: the owner drops the session.
     boost::asio::post(*context_,
                       [self = shared_from_this(), tell = std::exchange(finished_, nullptr)] { tell(*self); });
@@ -282,7 +283,14 @@ void session::perform(core::message_done const& what) {
 }
 
 void session::perform(core::look_up const& what) {
-    later_.push_back(core::answered{what.id, {}});
+    auto const& list = std::get<core::dns_list>(rules_->questions[what.question].of);
+    look_ups_[what.id] = lists_.ask(list, what.address, [this, which = what](bool listed) {
+        auto const alive = shared_from_this();
+        auto const over = look_ups_.extract(which.id);
+        core::block_answer const said{
+            0, which.question, listed ? core::truth::yes : core::truth::no, false, {}};
+        happened(core::answered{which.id, {&said, 1}});
+    });
 }
 
 void session::perform(core::remember const& what) {

@@ -10,12 +10,14 @@
 #include "proxy/pool.hpp"
 #include "proxy/report.hpp"
 #include "proxy/rescue.hpp"
+#include "proxy/resolver.hpp"
 #include "proxy/ruby_workers.hpp"
 #include "proxy/spool.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +46,7 @@ struct surroundings {
     std::shared_ptr<boost::asio::io_context> const& context;
     pool& ready;         // of this thread
     health& of_children; // of the process
+    resolver& lists;     // of this thread
 };
 
 class session : public std::enable_shared_from_this<session> {
@@ -117,6 +120,7 @@ private:
     std::shared_ptr<boost::asio::io_context> context_;
     pool& pool_;
     health& health_;
+    resolver& lists_;
     std::shared_ptr<generation> of_;
     std::shared_ptr<core::policy const> rules_;
     shelf shelf_; // of the blocks, until the end of the message
@@ -128,6 +132,7 @@ private:
     report report_;
     spool spool_;
     io::deadlines deadlines_;
+    std::map<std::uint32_t, std::shared_ptr<resolver::look_up>> look_ups_; // by id
     peer mta_;
     std::vector<std::unique_ptr<peer>> children_;
     on_finished finished_;

@@ -58,7 +58,8 @@ void worker::start(std::function<void()> done) {
 void worker::stop_accepting() {
     boost::asio::post(*context_, [this] {
         listener_.stop();
-        pool_.stop(); // it would keep the thread busy
+        pool_.stop(); // they would keep the thread busy
+        lists_.stop();
     });
 }
 
@@ -86,8 +87,9 @@ void worker::stop_sessions() {
 
 void worker::accepted(io::stream_socket mta) {
     auto const number = ++shared_.sessions_begun;
-    auto const one = std::make_shared<session>(now_, log_, number, surroundings{context_, pool_, health_},
-                                               [this](session& it) { ended(it); });
+    auto const one =
+        std::make_shared<session>(now_, log_, number, surroundings{context_, pool_, health_, lists_},
+                                  [this](session& it) { ended(it); });
     sessions_.emplace(one.get(), one);
     one->start(std::move(mta), {shared_.sessions_open.load(), minute_of_week()});
 }

@@ -55,6 +55,7 @@ private:
     std::function<void()> place_free_;
     io::listener listener_;
     pool pool_{*context_, log_};
+    resolver lists_{*context_, log_};
     std::unordered_map<session*, std::shared_ptr<session>> sessions_;
     std::thread thread_;
 };

@@ -14,11 +14,10 @@ from manager import ManagerTest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What only a whole configuration, or a parser of regular expressions, networks and addresses, can tell.
 ONLY_THE_PROGRAM_KNOWS = re.compile(
-    r"no regular expression|no IP address|invalid host address|applicable condition should be one of|a second milter|"
-    r"runs a Ruby block or looks a name up")
+    r"no regular expression|no IP address|invalid host address|applicable condition should be one of|a second milter|no port")
 # What is only carried along: the program takes, and leaves away, what is not of the right type there.
 CARRIED = re.compile(r"/(locations?|why|detector|connection_spec|spec_from|warning|description)(/|$)|^/files|"
-                     r"^/hooks/.*/name|/applicable_conditions/\d+/condition$|/(name_servers|expected|timeout|replaced)$")
+                     r"^/hooks/.*/name|/applicable_conditions/\d+/condition$|/(name_servers|expected|replaced)$")
 VALUES = [None, True, False, 0, 1, 3.7, -0.5, -1, 511, 512, 65536, 2**32, 2**41, 1e300, "", "x", "true", "a\0b", "default|+info", "-error|none",
           "bogus|error", "Temporary_Failure", "quarantine", "GLIB", "Post-Fix", "postfix", "local0", "unix:/x", "unix:" + "x" * 108, "inet:25",
           "inet:65536@h", "inet:@h", "inet6:1@[::1]", "inet:2x", "smtp:25", [], ["A"], [3], [{"name": "A"}], [{}], {}, {"connect": ["j", "{x}"]},

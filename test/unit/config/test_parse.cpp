@@ -100,14 +100,32 @@ TEST(Parse, a_milter_gets_the_conditions_that_it_names) {
     EXPECT_EQ(read->milters[2].child.conditions, std::vector<std::uint32_t>{1});
 }
 
-TEST(Parse, conditions_that_are_not_there_or_cannot_be_answered_are_complained_of) {
-    EXPECT_THAT(
-        complaints(R"({"conditions": [
-          {"name": "Own", "rules": [{"at": "mail", "stop": {"not": {"dnsbl": {"services": [{"domain": "d"}]}}}, "location": "own.conf:7"}]}],
+TEST(Parse, conditions_that_are_not_there_are_complained_of) {
+    EXPECT_THAT(complaints(R"({"conditions": [{"name": "Own", "rules": []}],
         "milters": [{"name": "a", "connection_spec": "unix:/a", "applicable_conditions": ["S25R", "Own"]}]})"),
-        ElementsAre(
-            "x.json: define_milter(\"a\"): applicable condition should be one of [\"Own\"] but was \"S25R\"",
-            StartsWith("own.conf:7: define_milter(\"a\"): the condition \"Own\" looks a name up")));
+                ElementsAre("x.json: define_milter(\"a\"): applicable condition should be one of [\"Own\"] "
+                            "but was \"S25R\""));
+}
+
+TEST(Parse, a_list_of_the_dns_is_asked_as_it_says) {
+    auto const read = parse(R"({"conditions": [{"name": "Listed", "rules": [{"stop": {"dnsbl": {
+          "services": [{"domain": "one.example", "expected": "127.0.0.10/31"}, {"domain": "two.example"}],
+          "name_servers": ["192.0.2.53", "[2001:db8::53]:5353"], "timeout": 0.25}}}]}],
+        "milters": [{"name": "a", "connection_spec": "unix:/a", "applicable_conditions": ["Listed"]}]})",
+                            "x.json");
+    ASSERT_TRUE(read) << read.error().front().text();
+    auto const& policy = read->live.policy;
+    EXPECT_EQ(policy.conditions[0].rules[0].at, core::stage::connect);
+    ASSERT_EQ(policy.questions.size(), 1U);
+    auto const& list = std::get<core::dns_list>(policy.questions[0].of);
+    ASSERT_EQ(list.services.size(), 2U);
+    EXPECT_EQ(list.services[0].domain, "one.example");
+    EXPECT_TRUE(list.services[0].expected->contains(core::parse_address("127.0.0.11").value()));
+    EXPECT_FALSE(list.services[1].expected);
+    ASSERT_EQ(list.name_servers.size(), 2U);
+    EXPECT_EQ(core::describe(list.name_servers[0]), "192.0.2.53:53");
+    EXPECT_EQ(core::describe(list.name_servers[1]), "[2001:db8::53]:5353");
+    EXPECT_EQ(list.timeout, std::chrono::milliseconds(250));
 }
 
 TEST(Parse, without_a_location_the_source_is_named) {

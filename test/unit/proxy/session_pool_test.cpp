@@ -26,9 +26,9 @@ protected:
         rules->children = {child};
         now->with.rules = rules;
         connections.serve(rules->children);
-        auto const one =
-            std::make_shared<session>(now, *log, 1, surroundings{shared_context, connections, of_children},
-                                      [this](session&) { ++over; });
+        auto const one = std::make_shared<session>(
+            now, *log, 1, surroundings{shared_context, connections, of_children, lists},
+            [this](session&) { ++over; });
         one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);
@@ -85,6 +85,7 @@ protected:
     std::string const connect = "connect mx 4 25000 192.0.2.1\n";
     pool connections{context, *log};
     health of_children{*log};
+    resolver lists{context, *log};
     std::vector<std::shared_ptr<session>> sessions;
 };
 
