@@ -12,6 +12,8 @@
 
 namespace milter::config {
 
+constexpr int longest_look_up_s = 3600; // of a list of the DNS; longer than any MTA waits
+
 // What a value in an expression is.
 enum class part : std::uint8_t {
     nothing,

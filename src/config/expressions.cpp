@@ -18,7 +18,6 @@ namespace json = boost::json;
 using core::expression;
 
 constexpr std::uint16_t dns_port = 53;
-constexpr int longest_look_up_s = 3600; // longer than any MTA waits
 
 expression never() {
     return {core::always{false}};

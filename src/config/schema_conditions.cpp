@@ -65,7 +65,9 @@ json::object dns_lists_schema() {
             {"required", json::array{"services"}},
             {"properties", json::object{{"services", array_of(service)},
                                         {"name_servers", array_of(typed("string"))},
-                                        {"timeout", typed("number")}}}};
+                                        {"timeout", json::object{{"type", "number"},
+                                                                 {"minimum", 0.001},
+                                                                 {"maximum", longest_look_up_s}}}}}};
 }
 
 json::object schema_of(part what) {
