@@ -33,7 +33,7 @@ void each_asking_rule(snapshot const& what, Tell tell) {
 } // namespace
 
 bool runs_blocks(snapshot const& what) {
-    bool any = false;
+    bool any = !what.hooks.maintained.empty() || !what.hooks.event_loop_created.empty();
     each_asking_rule(what, [&](auto const&...) { any = true; });
     return any;
 }

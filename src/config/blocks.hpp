@@ -9,7 +9,7 @@
 
 namespace milter::config {
 
-// Somebody may ask a block: a condition of an enabled milter.
+// Somebody may call a block: a condition of an enabled milter, or a hook.
 bool runs_blocks(snapshot const& what);
 
 // A complaint for each rule of an enabled milter that asks a block: for configurations that come without

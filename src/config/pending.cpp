@@ -63,10 +63,6 @@ std::vector<std::string> without_effect(snapshot const& what) {
     }
     for (auto const& one : what.hooks.connection_checkers)
         lines.push_back(line(one.where, "connection checker " + one.name));
-    for (auto const& one : what.hooks.maintained)
-        lines.push_back(line(one.where, "manager.maintained"));
-    for (auto const& one : what.hooks.event_loop_created)
-        lines.push_back(line(one.where, "manager.event_loop_created"));
     return lines;
 }
 

@@ -115,7 +115,7 @@ setting<snapshot> const table[] = {
      always,
      {.type = type::integer, .nil = on_nil::zero, .most = rules::count.most},
      "sessions",
-     "Accepted for old files; has no effect.",
+     "How many sessions end between two calls of the hooks of manager.maintained; 0 = never.",
      "nil",
      live([](auto& s) -> auto& { return s.maintenance_interval; }),
      shown::zero_as_nil},

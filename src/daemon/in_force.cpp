@@ -24,11 +24,15 @@ std::shared_ptr<proxy::ruby_workers> workers_of(config::snapshot const& running,
                                                 bool dropped_root, observe::log& log,
                                                 boost::asio::thread_pool& afterwards) {
     if (!ruby.control || !config::runs_blocks(running)) return {};
+    std::vector<core::question_source> maintained;
+    for (auto const& one : running.hooks.maintained)
+        maintained.push_back({core::ruby_block{one.block}, one.where});
     auto made = std::make_unique<proxy::ruby_workers>(
         std::move(ruby),
         proxy::ruby_workers::settings{.processes = running.live.n_ruby_workers,
                                       .timeout = running.live.worker_timeout,
-                                      .dropped_root = dropped_root},
+                                      .dropped_root = dropped_root,
+                                      .maintained = std::move(maintained)},
         log);
     auto const elsewhere = [&afterwards](proxy::ruby_workers* over) {
         boost::asio::post(afterwards, [ends = std::unique_ptr<proxy::ruby_workers>(over)] {});
@@ -42,6 +46,7 @@ proxy::settings settings_of(std::shared_ptr<config::snapshot const> const& runni
     to.ruby = std::move(ruby);
     to.rules = {running, &running->live.policy};
     to.max_connections = running->live.max_connections;
+    to.maintenance_interval = running->live.maintenance_interval;
     to.body_memory = running->live.body_memory;
     char const* const temporary = std::getenv("TMPDIR");
     to.spool_directory =

@@ -35,6 +35,8 @@ struct job {
     ruby_answer so_far;
 
     core::question::item const& at_work() const { return asked.what->items[done]; }
+    // A question of nobody's session.
+    bool is_chore() const { return !asked.told; }
     bool finished() const { return done == asked.what->items.size(); }
     std::string const& place() const { return asked.rules->questions.at(at_work().question).where; }
     // The block that a worker was at gives no answer.
@@ -66,6 +68,7 @@ public:
                   {[this](std::uint32_t worker, std::string const& how) { ended(worker, how); },
                    [this] { gone(); }}),
           deadlines_(context_, [this](io::deadlines::key which) { passed(which); }) {
+        prepare_chore();
         if (with_.dropped_root) parent_.become_as_we_are();
         for (unsigned i = 0; i < with_.processes; ++i) {
             seats_.push_back(std::make_unique<seat>(*this, i));
@@ -87,6 +90,14 @@ public:
     void ask(ruby_question what) {
         asio::post(context_, [this, what = std::move(what)]() mutable { take(std::move(what)); });
     }
+    void maintain() {
+        if (with_.maintained.empty()) return;
+        asio::post(context_, [this] {
+            for (auto const& one : seats_)
+                one->has_chore = true;
+            hand_out();
+        });
+    }
 
 private:
     // The place of one worker process; its number changes with each new process.
@@ -103,8 +114,10 @@ private:
         std::shared_ptr<io::line> line;
         std::unique_ptr<job> at;
         bool has_answered = false;
+        bool has_chore = false;
     };
 
+    void prepare_chore();
     void begin(seat& one);
     void take(ruby_question what);
     void hand_out();
@@ -126,11 +139,27 @@ private:
     io::deadlines deadlines_; // a seat's index: of its block, or until it gets a new worker
     std::vector<std::unique_ptr<seat>> seats_;
     std::deque<std::unique_ptr<job>> waiting_;
+    std::shared_ptr<core::question const> chore_;
+    std::shared_ptr<core::policy const> chore_rules_;
+    std::shared_ptr<void> const nobody_ = std::make_shared<int>(); // who asks for chores
     std::uint32_t last_worker_ = 0;
     bool parent_gone_ = false;
     bool full_ = false;
     std::thread thread_;
 };
+
+// The hooks as the items of a question, so that they go the way of the blocks of conditions.
+void ruby_workers::desk::prepare_chore() {
+    auto rules = std::make_shared<core::policy>();
+    rules->questions = with_.maintained;
+    rules->children.resize(1);
+    rules->children[0].name = "manager.maintained";
+    auto what = std::make_shared<core::question>();
+    for (std::uint32_t i = 0; i < rules->questions.size(); ++i)
+        what->items.push_back({0, i, {}});
+    chore_rules_ = std::move(rules);
+    chore_ = std::move(what);
+}
 
 void ruby_workers::desk::begin(seat& one) {
     auto socket = parent_gone_ ? std::nullopt : parent_.start(++last_worker_);
@@ -157,6 +186,13 @@ void ruby_workers::desk::take(ruby_question what) {
 
 void ruby_workers::desk::hand_out() {
     for (auto const& one : seats_) {
+        if (one->free() && std::exchange(one->has_chore, false)) {
+            auto chore = std::make_unique<job>();
+            chore->asked.what = chore_;
+            chore->asked.rules = chore_rules_;
+            chore->asked.asker = nobody_;
+            give(*one, std::move(chore));
+        }
         while (one->free() && !waiting_.empty()) {
             auto next = std::move(waiting_.front());
             waiting_.pop_front();
@@ -267,7 +303,9 @@ void ruby_workers::desk::gone() {
 
 void ruby_workers::desk::finish(std::unique_ptr<job> over) {
     auto& asked = over->asked;
-    if (asked.asker.expired()) return;
+    for (auto const& one : over->so_far.failures)
+        if (over->is_chore()) log_.event(level::warning, "hook_failed", {{"error", one.text}});
+    if (asked.asker.expired() || over->is_chore()) return;
     asio::post(*asked.back, [back = asked.back, told = std::move(asked.told), all = std::move(over->so_far)] {
         told(all);
     });
@@ -277,6 +315,10 @@ ruby_workers::ruby_workers(ruby_process parent, settings with, observe::log& log
     : desk_(std::make_unique<desk>(std::move(parent), with, log)) {}
 
 ruby_workers::~ruby_workers() = default;
+
+void ruby_workers::maintain() {
+    desk_->maintain();
+}
 
 void ruby_workers::ask(ruby_question what) {
     desk_->ask(std::move(what));

@@ -46,9 +46,10 @@ class ruby_workers {
 public:
     struct settings {
         unsigned processes = 1;
-        std::chrono::milliseconds timeout{5'000}; // of one block
-        bool dropped_root = false;                // the parent has to do the same
-        std::size_t most_waiting = 10'000;        // questions; what exceeds it is not asked
+        std::chrono::milliseconds timeout{5'000};      // of one block
+        bool dropped_root = false;                     // the parent has to do the same
+        std::size_t most_waiting = 10'000;             // questions; what exceeds it is not asked
+        std::vector<core::question_source> maintained; // blocks that maintain() calls
     };
 
     ruby_workers(ruby_process parent, settings with, observe::log& log);
@@ -59,6 +60,8 @@ public:
 
     // From any thread. Always answered unless the workers end before.
     void ask(ruby_question what);
+    // From any thread: each worker calls the hooks, as soon as it is free (configuration 3.4).
+    void maintain();
 
 private:
     class desk;

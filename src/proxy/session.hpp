@@ -30,8 +30,9 @@ struct settings {
     std::shared_ptr<core::policy const> rules;
     std::size_t body_memory = 1024 * 1024; // bytes
     std::string spool_directory = "/var/tmp";
-    std::uint64_t max_connections = 0;  // sessions of the process at once, 0 = any number
-    std::shared_ptr<ruby_workers> ruby; // of the same load; nothing when no rule asks a block
+    std::uint64_t max_connections = 0;      // sessions of the process at once, 0 = any number
+    std::shared_ptr<ruby_workers> ruby;     // of the same load; nothing when no rule asks a block
+    std::uint64_t maintenance_interval = 0; // sessions that end between two calls of its hooks; 0 = never
 };
 
 // What the sessions of a thread have in common that began under the same settings. Each keeps it for its

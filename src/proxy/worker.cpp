@@ -97,7 +97,11 @@ void worker::accepted(io::stream_socket mta) {
 void worker::ended(session& one) {
     --shared_.sessions_open;
     sessions_.erase(&one);
-    if (now_->with.max_connections > 0) place_free_();
+    auto const& with = now_->with;
+    auto const count = ++shared_.sessions_ended;
+    if (with.ruby && with.maintenance_interval > 0 && count % with.maintenance_interval == 0)
+        with.ruby->maintain();
+    if (with.max_connections > 0) place_free_();
 }
 
 } // namespace milter::proxy

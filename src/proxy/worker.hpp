@@ -21,6 +21,7 @@ namespace milter::proxy {
 struct counters {
     std::atomic<std::uint64_t> sessions_begun{0};
     std::atomic<std::uint64_t> sessions_open{0};
+    std::atomic<std::uint64_t> sessions_ended{0};
 };
 
 class worker {

@@ -115,6 +115,30 @@ class Answers(RubyBlocks):
         self.assertNotIn(b"own", b"".join(two.macros))
 
 
+class Hooks(RubyBlocks):
+    async def test_maintained_is_called_in_each_worker_whenever_so_many_sessions_have_ended(self):
+        await self.serve("", more="""manager.maintenance_interval = 2
+manager.n_ruby_workers = 2
+manager.maintained { Milter::Logger.error("maintained by #{Process.pid}") }
+manager.maintained { raise "boom" }""")
+        for _ in range(4):
+            await self.headers()
+        await self.manager.logged("configuration_says", 4)
+        failed = await self.manager.logged("hook_failed", 4)
+        self.assertIn("boom", failed[0]["error"])
+        self.assertIn(self.place("boom"), failed[0]["error"])
+        said = [event.text for event in self.manager.events("configuration_says")]
+        self.assertEqual((len(said), len(set(said))), (4, 2))
+
+    async def test_a_loop_has_its_timers_in_the_worker(self):
+        await self.serve("", more="""manager.event_loop_created do |loop|
+  count = 0
+  loop.add_timeout(0.05) { Milter::Logger.error("tick #{count += 1}"); count < 3 }
+end""")
+        said = await self.manager.logged("configuration_says", 3)
+        self.assertEqual([event.text for event in said], [": tick 1", ": tick 2", ": tick 3"])
+
+
 class Mistakes(RubyBlocks):
     async def mail_goes_on(self, reason: str, place: str):
         begun = time.monotonic()

@@ -299,6 +299,25 @@ TEST_F(workers_that_run_blocks, refuse_more_questions_than_may_wait) {
     EXPECT_THAT(answers, SizeIs(6));
 }
 
+TEST_F(workers_that_run_blocks, call_the_hooks_of_maintenance_once_they_are_free) {
+    with.maintained = {{core::ruby_block{4}, "x.conf:9"}, {core::ruby_block{5}, "x.conf:10"}};
+    begin();
+    auto const one = started(1);
+    ask();
+    until_asked(*one, "scan ");
+    all->maintain();
+    all->maintain(); // is the same as once
+    one->answers(R"({"says": "no"})");
+    until_asked(*one, "manager.maintained manager.maintained ");
+    EXPECT_EQ(one->question.at("items").at(0).at("block"), 4);
+    one->answers(R"({"says": "no"})");
+    one->answers(R"j({"says": "failed", "error": "RuntimeError: boom (x.conf:10)"})j");
+    ask();
+    until_asked(*one, "scan ");
+    EXPECT_THAT(logged(), HasSubstr("hook_failed error=\"RuntimeError: boom (x.conf:10)\""));
+    EXPECT_THAT(answers, SizeIs(1));
+}
+
 TEST_F(workers_that_run_blocks, cannot_be_had_without_their_parent) {
     begin();
     auto const one = started(1);
