@@ -184,11 +184,14 @@ int serve(shared_snapshot const& running, proxy::ruby_process ruby, options cons
                   {{"endpoint", socket.where->text()},
                    {"children", std::to_string(running->live.policy.children.size())}});
     asio::thread_pool afterwards(1); // a thread that was not root
-    house(context, signals, running,
-          settings_of(running,
-                      workers_of(*running, std::move(ruby), was_root && ::geteuid() != 0, **log, afterwards)),
-          by, **log, afterwards, *descriptor)
-        .run();
+    // Statements of their own: what is not used any more (Ruby, the first settings) goes at their ends.
+    auto ruby_workers =
+        workers_of(*running, std::move(ruby), was_root && ::geteuid() != 0, **log, afterwards);
+    {
+        house all(context, signals, running, settings_of(running, std::move(ruby_workers)), by, **log,
+                  afterwards, *descriptor);
+        all.run();
+    }
     afterwards.join();
     bool const is_unix = socket.where->family == wire::endpoint::kind::unix_socket;
     if (is_unix && socket.remove_unix_socket_on_close && ::unlink(socket.where->path.c_str()) < 0)

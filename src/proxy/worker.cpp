@@ -60,6 +60,7 @@ void worker::stop_accepting() {
         listener_.stop();
         pool_.stop(); // they would keep the thread busy
         lists_.stop();
+        serving_.reset();
     });
 }
 

@@ -15,6 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
+
 namespace milter::proxy {
 
 // What the workers of a process share.
@@ -49,6 +51,9 @@ private:
 
     // Also held by who answers questions of sessions from another thread.
     std::shared_ptr<boost::asio::io_context> context_ = std::make_shared<boost::asio::io_context>(1);
+    // Until stop_accepting(): a listener that pauses, because all places are taken, is no work.
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> serving_{
+        context_->get_executor()};
     std::shared_ptr<generation> now_; // of sessions that begin
     observe::log& log_;
     counters& shared_;

@@ -3,8 +3,10 @@
 
 import asyncio
 import collections
+import contextlib
 import errno
 import os
+import pathlib
 import signal
 import time
 import unittest
@@ -110,6 +112,41 @@ class Reload(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.old.conversations, [])
         self.assertGreaterEqual(len(ready), 1)
         self.assertEqual(self.troubles(), [])
+
+    def ruby(self) -> set[str]:
+        """Processes that have evaluated a configuration and stay for its blocks, and what is still to be waited for."""
+        found = set()
+        for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if entry.read_text().rsplit(")", 1)[1].split()[1] == str(self.daemon.pid):
+                    found.add(entry.parent.name)
+        return found
+
+    async def one_ruby_of(self, before: set[str]):
+        await self.daemon.until(lambda: len(self.ruby()) == 1 and not self.ruby() & before, "the old processes have ended")
+
+    async def test_blocks_are_those_of_the_configuration_that_a_session_began_with(self):
+        def with_block(says: str) -> tuple:
+            return ([self.old], {"": {**PATIENT, "applicable_conditions": ["Own"]}},
+                    f"manager.worker_timeout = {peers.PATIENCE_S}\n"
+                    f'define_applicable_condition("Own") {{|c| c.define_envelope_from_stopper {{|context, from| {says} }} }}\n')
+        self.assertEqual(self.ruby(), set())
+        await self.daemon.reload(*with_block("true"))
+        self.assertEqual(await self.headers(), [])
+        first = self.ruby()
+        self.assertEqual(len(first), 1)
+        mta = await self.in_flight()
+        await self.daemon.reload(*with_block("false"))
+        self.assertEqual(await self.headers(), [b"X-Old"])
+        self.assertEqual(len(self.ruby()), 2)
+        self.assertLess(first, self.ruby())
+        await self.daemon.reload([self.old], manager=with_block("true")[2] + BROKEN, expect="reload_failed")
+        await self.daemon.until(lambda: len(self.ruby()) == 2, "the broken one has left nothing")
+        await self.check_in_flight(mta)
+        await self.one_ruby_of(first)
+        await self.daemon.reload([self.old])
+        self.assertEqual(await self.headers(), [b"X-Old"])
+        await self.daemon.until(lambda: not self.ruby(), "without blocks there is no Ruby")
 
     def gate(self) -> tuple[str, str]:
         """A pipe, and a configuration that waits for somebody to write to it."""
