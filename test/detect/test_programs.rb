@@ -33,6 +33,11 @@ class Programs < DetectionTest
     ENV.delete("DETECTION_SECRET")
   end
 
+  # test/e2e/test_detected_chain.py shows what it is for.
+  def test_it_is_told_not_to_wait_long_for_name_servers
+    assert_equal("timeout:1 attempts:1\n", programs.run(script("echo \"$RES_OPTIONS\"")).text)
+  end
+
   # The scripts wait for a pipe that nobody writes to, so nothing but the limit ends them.
   def test_a_program_that_hangs_is_ended_and_not_asked_again
     File.mkfifo(File.join(@root, "never"))
