@@ -70,6 +70,25 @@ class Defaults < DetectionTest
     assert_match(%r{/etc/default/spfmilter:1: the socket "inet:port@localhost"}, skipped["warning"])
   end
 
+  def test_a_condition_that_is_not_defined_is_a_mistake_of_the_configuration
+    install("debian", "spfmilter")
+    complaints = load("load_default\n", platform: "debian")["complaints"]
+    refute_empty(complaints)
+    assert_match(/Remote Network/, complaints.first.values.join(" "))
+  end
+
+  def test_the_options_of_the_package_as_text_as_a_hash_and_as_they_are_built_in
+    write("/opt/own/enma", "#!/bin/sh\nname=enma\n")
+    write("/opt/etc/enma.conf", "milter.socket: unix:/o\n")
+    write("/etc/rc.conf", "enma=YES\n")
+    ["package.options = \"prefix=/opt/etc,rcddir=/opt/own\"\n",
+     "package.options = {\"prefix\" => \"/opt/etc\", \"rcddir\" => \"/opt/own\"}\n"].each do |options|
+      milter = load(options + text, platform: "pkgsrc")["milters"].first
+      assert_equal(["enma", true, "unix:/o", "/opt/own/enma"], milter.values_at("name", "enabled", "connection_spec", "command"))
+    end
+    assert_equal(1, load(text, platform: "pkgsrc", options: "prefix=/opt/etc,rcddir=/opt/own")["milters"].size)
+  end
+
   def test_redefinition_edits_what_was_found
     install("debian", "opendmarc")
     install("debian", "spfmilter")
@@ -113,7 +132,7 @@ class Defaults < DetectionTest
     "ID=fedora\nVERSION_ID=41" => "redhat", "ID=\"amzn\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"2023\"" => "redhat",
     "ID=\"amzn\"\nID_LIKE=\"centos rhel fedora\"\nVERSION_ID=\"2\"" => "redhat",
     "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"" => "redhat", "ID=\"sles\"\nID_LIKE=\"suse\"" => "redhat",
-    "NAME=FreeBSD\nID=freebsd" => "freebsd"
+    "NAME=FreeBSD\nID=freebsd" => "freebsd", "ID=netbsd" => "pkgsrc", "ID=dragonfly" => "pkgsrc"
   }.freeze
 
   def test_recognizing_by_os_release
@@ -128,6 +147,9 @@ class Defaults < DetectionTest
     write("/etc/redhat-release", "CentOS release 5.11 (Final)\n")
     assert_equal("redhat5", recognized)
     write("/etc/debian_version", "7.0\n")
+    assert_equal("debian", recognized)
+    remove("/etc/debian_version")
+    program("/usr/bin/dpkg")
     assert_equal("debian", recognized)
   end
 
