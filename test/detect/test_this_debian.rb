@@ -19,7 +19,11 @@ class ThisDebian < DetectionTest
     [line.strip.split(/[\s=]+/, 2).last.delete("\"'"), "#{path}:#{number}"]
   end
 
+  # Not every host has systemctl.
   def enabled?(name)
+    unless File.executable?("/usr/bin/systemctl")
+      return !Dir.glob(["/etc/systemd/system/*.wants/#{name}.service", "/etc/rc[2-5].d/S??#{name}"]).empty?
+    end
     `systemctl is-enabled #{name}.service 2>/dev/null`.strip == "enabled"
   end
 

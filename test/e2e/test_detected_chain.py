@@ -43,11 +43,13 @@ FROM = {
     "rspamd": "/usr/bin/rspamadm configdump --json",
     "opendmarc": r"/etc/opendmarc\.conf:\d+",
 }
+# The second where there is no systemctl, as in many containers.
+UNIT = r"(?:systemctl is-enabled {name}\.service says enabled|/etc/systemd/system/\S+\.wants/{name}\.service is there)"
 WHY = {
     "clamav-milter": r"/etc/rc2\.d/S\d\dclamav-milter is there",
-    "opendkim": r"systemctl is-enabled opendkim\.service says enabled",
+    "opendkim": UNIT.format(name="opendkim"),
     "spamass-milter": r"/etc/rc2\.d/S\d\dspamass-milter is there",
-    "rspamd": r"systemctl is-enabled rspamd\.service says enabled",
+    "rspamd": UNIT.format(name="rspamd"),
     "opendmarc": r'it takes part only on request: define_milter\("opendmarc"\) .*',
 }
 USER = "milter-manager"
