@@ -43,8 +43,8 @@ setting<snapshot> const table[] = {
      recorded([](auto& s) -> auto& { return s.platform; }), shown::plain, origin::never_told,
      "as the package was built, else `\"unknown\"`"},
     {"package", "options", always, text, "", "Options of the package, \"name=value,name=value\" or a Hash.",
-     R"("prefix=/usr/pkg")", recorded([](auto& s) -> auto& { return s.package_options; }), shown::plain,
-     origin::never_told},
+     R"("rcddir=/usr/pkg/share/examples/rc.d")", recorded([](auto& s) -> auto& { return s.package_options; }),
+     shown::plain, origin::never_told},
 
     {"security",
      "privilege_mode",
