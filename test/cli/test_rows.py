@@ -57,7 +57,7 @@ ACCEPTED = [
      ('manager.spool_directory = "/x"', "", '"/x"'), ("manager.max_message_size = 2**40", "", "1099511627776"), ("manager.max_headers = 1", "", "1"),
      ("manager.max_header_size = 1024.9", "", "1024"), ("manager.max_recipients = 4294967295", "", "4294967295"), ("manager.max_edits = 7", "", "7"),
      ("manager.evaluation_queue = 1", "", "1"), ("manager.worker_timeout = 0.5", "", "0.5"), ("manager.n_ruby_workers = 1000", "", "1000")],
-    [("manager.mta = 'generic'", "", '"generic"'), ("manager.command_timeout = 0", "", "0.0"), ("manager.n_ruby_workers = 0", "", "0")],
+    [("manager.mta = 'generic'", "", '"generic"'), ("manager.command_timeout = 0", "", "0.0"), ("manager.n_ruby_workers = 1", "", "1")],
 ]
 NOT_SHOWN = {"database.extra_options"}
 # What nil becomes, where it is not the default.
@@ -83,7 +83,7 @@ REFUSED = ["security.privilege_mode = 'yes'", "security.effective_user = 5", "lo
            "manager.offer_timeout = '30'", "manager.idle_timeout = 0", "manager.negotiation_timeout = -1", "manager.command_timeout = 'x'",
            "manager.end_of_message_timeout = -0.5", "manager.progress_interval = 0", "manager.body_memory = -1", "manager.spool_directory = 3",
            "manager.max_message_size = 2**40 + 1", "manager.max_headers = 0", "manager.max_header_size = 0", "manager.max_recipients = 0",
-           "manager.max_edits = 0", "manager.evaluation_queue = 'x'", "manager.worker_timeout = 0", "manager.n_ruby_workers = 1001",
+           "manager.max_edits = 0", "manager.evaluation_queue = 'x'", "manager.worker_timeout = 0", "manager.n_ruby_workers = 0", "manager.n_ruby_workers = 1001",
            "controller.connection_spec = '/path'", "controller.unix_socket_group = 3", "database.type = 3", "database.host = 3", "database.path = 3",
            "database.user = 3", "database.password = 3", "database.extra_options = 3"]
 SPECS = {"foo": "spec doesn't have colon: <foo>", "inet:": "spec doesn't have content: <inet:>",
