@@ -381,8 +381,8 @@ struct earliest {
     }
     stage operator()(core::recipients_are const&) const { return stage::data; }
     stage operator()(core::macro_is const& one) const {
-        constexpr std::array<std::string_view, 6> of_connect{"j",           "v",       "daemon_name",
-                                                             "daemon_port", "if_name", "if_addr"};
+        constexpr std::array<std::string_view, 7> of_connect{
+            "j", "v", "daemon_name", "daemon_addr", "daemon_port", "if_name", "if_addr"};
         bool const early = std::find(of_connect.begin(), of_connect.end(), one.name) != of_connect.end();
         return early ? stage::connect : stage::mail;
     }

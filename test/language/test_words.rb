@@ -11,6 +11,8 @@ class TestWords < LanguageTest
     'client: [:remote, "10.1.0.0/16"]' =>
       {"any" => [{"client" => "remote", "local" => [], "remote" => []}, {"client_in" => ["10.1.0.0/16"]}]},
     "client: ->(address) {address.unix?}" => {"ask" => 0},
+    "host: ->(host) {true}" => {"ask" => 0},
+    "sender: ->(sender) {true}" => {"all" => [{"sender" => [{"regexp" => "", "options" => ""}]}, {"ask" => 0}]},
     "client_family: :ipv6" => {"client_family" => "inet6"},
     'client_family: "unix"' => {"client_family" => "unix"},
     'host: "mail.example.com"' => {"host" => ["mail.example.com"]},

@@ -54,10 +54,16 @@ module Milter
 
       def choices_of(kind, one)
         return table(kind, Tables.open(one, @loader.method(:find_files))) if Tables.named?(one)
-        return [[@loader.blocks.ask(kind, one), true]] if one.respond_to?(:call)
+        return [[code(kind, one), true]] if one.respond_to?(:call)
         [[kind == "client" ? client(one) : {kind => [pattern(kind, one)]}, true]]
       rescue SystemCallError, PostfixTable::Error, ConfigurationLoader::Error => error
         raise Refused, "#{inspect(one)}: #{error.message}"
+      end
+
+      # A question says nothing of when it can be answered; what it is about does.
+      def code(kind, one)
+        asked = @loader.blocks.ask(kind, one)
+        %w[client host].include?(kind) ? asked : {"all" => [{kind => [Pattern.regexp(//)]}, asked]}
       end
 
       def pattern(kind, one)

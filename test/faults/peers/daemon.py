@@ -149,7 +149,7 @@ async def running(home: pathlib.Path, children: list[Child], child_settings: dic
     Ends it with TERM unless the test has, and checks its status and that no sanitizer has complained.
     """
     asyncio.get_running_loop().set_debug(False)  # which unittest turns on; it prints what took long
-    etc = scratch.subdirectory(home, "etc")
+    etc = home / "etc" if (home / "etc").exists() else scratch.subdirectory(home, "etc")
     run = scratch.subdirectory(home, "run", mode=0o777)  # the manager drops root and removes its socket there
     endpoint = endpoint or f"unix:{run}/manager.sock"
     file = etc / "milter-manager.conf"
