@@ -88,6 +88,16 @@ bool macro_store::only_for_others(wire::macro_stage at, std::string_view name) c
     return contains(requested, name) && !contains(default_macros(at, assumed_), name);
 }
 
+namespace {
+
+// Filters ignore what comes for a header or a piece of the body (protocol 5.1): told with what comes next.
+stage told_at(own_macro const& one) {
+    if (one.at == stage::header) return stage::end_of_headers;
+    return one.at == stage::body ? stage::end_of_message : one.at;
+}
+
+} // namespace
+
 void macro_store::append(std::string& out, stage at, child_agreement const& child,
                          std::span<own_macro const> own, bool repeated) const {
     auto const list_at = macros_of(at);
@@ -96,7 +106,7 @@ void macro_store::append(std::string& out, stage at, child_agreement const& chil
     bool const present = fresh(at) || (repeated && known_.at(index(at)));
     bool const from_mta = present && !(wanted && wanted->empty() && extra_of(child, *list_at).empty());
     bool const from_conditions =
-        std::any_of(own.begin(), own.end(), [at](own_macro const& one) { return one.at == at; });
+        std::any_of(own.begin(), own.end(), [at](own_macro const& one) { return told_at(one) == at; });
     if (!from_mta && !from_conditions) return;
     char const code = code_of(at);
     bool const untouched = !wanted && requested_.at(static_cast<std::size_t>(*list_at)).empty();
@@ -107,7 +117,7 @@ void macro_store::append(std::string& out, stage at, child_agreement const& chil
     std::string kept;
     if (from_mta) append_pairs(kept, at, child, own);
     for (auto const& one : own) {
-        if (one.at != at) continue;
+        if (told_at(one) != at) continue;
         wire::append_string(kept, one.name.size() > 1 ? "{" + one.name + "}" : one.name);
         wire::append_string(kept, one.value);
     }
@@ -127,8 +137,9 @@ void macro_store::append_pairs(std::string& kept, stage at, child_agreement cons
         bool const besides =
             std::any_of(extra.begin(), extra.end(), [&](auto const& one) { return bare_name(one) == name; });
         if (hidden && !besides) continue;
-        bool const replaced = std::any_of(
-            own.begin(), own.end(), [&](own_macro const& one) { return one.at == at && one.name == name; });
+        bool const replaced = std::any_of(own.begin(), own.end(), [&](own_macro const& one) {
+            return told_at(one) == at && one.name == name;
+        });
         if (replaced) continue;
         wire::append_string(kept, pair->first);
         wire::append_string(kept, pair->second);

@@ -11,7 +11,8 @@
 
 namespace milter::core {
 
-// A macro that a condition has set for one child (chain P62): told with those of its stage.
+// A macro that a condition has set for one child (chain P62): told with those of its stage, or of the next
+// that can have some.
 struct own_macro {
     stage at;
     std::string name; // without braces

@@ -79,6 +79,7 @@ class Three:
 
     def __init__(self, test, home, names=NAMES):
         self.test, self.home, self.names = test, home, names
+        self.order = names  # in the chain
         self.mails = 0  # that have been asked about and came to an end
         self.children: list[Child] = []
         self.daemon: daemon.Daemon | None = None
@@ -107,18 +108,20 @@ class Three:
         """The shipped condition files, where `load` finds them; they are the project's own, unchanged."""
         shutil.copytree(CONDITIONS, scratch.subdirectory(self.home, "etc") / CONDITIONS.name)
 
-    async def serve(self, rules: str, conditions: dict[str, list[str]]):
-        """rules: of the configuration, before the children; conditions: of each child."""
-        self.daemon = await self.test.enterAsyncContext(
-            daemon.running(self.home, self.children, self.settings(conditions), rules))
+    async def serve(self, rules: str, conditions: dict[str, list[str]], after: str = ""):
+        """rules: of the configuration, before the children; conditions: of each child; after: behind the children."""
+        text = self.configuration(rules, conditions, after)
+        self.daemon = await self.test.enterAsyncContext(daemon.running(self.home, [], {}, text))
 
-    async def reload(self, rules: str, conditions: dict[str, list[str]]):
-        await self.daemon.reload(self.children, self.settings(conditions), rules)
+    async def reload(self, rules: str, conditions: dict[str, list[str]], after: str = ""):
+        await self.daemon.reload([], {}, self.configuration(rules, conditions, after))
 
-    def settings(self, conditions: dict[str, list[str]]) -> dict:
+    def configuration(self, rules: str, conditions: dict[str, list[str]], after: str) -> str:
         patient = {"reading_timeout": peers.PATIENCE_S, "end_of_message_timeout": 2 * peers.PATIENCE_S,
                    "fallback_status": "temporary-failure"}
-        return {"": patient} | {name: {"applicable_conditions": given} for name, given in conditions.items()}
+        return rules + "\n" + "".join(
+            daemon.CHILD.format(name=child.name, endpoint=child.endpoint, settings=daemon.settings(
+                **patient, applicable_conditions=conditions.get(child.name, []))) for child in self.children) + after
 
     async def mail(self, facts: Facts) -> dict[str, Sight | None]:
         """A session of that mail, which must be accepted; none for a child that was not connected to. The headers
@@ -134,7 +137,7 @@ class Three:
             self.test.assertLessEqual(len(child.conversations), 1)
             seen[child.name] = sight(await child.conversations[0].ended()) if child.conversations else None
         if added is not None:
-            finished = [name for name, one in seen.items() if one and "E" in one.letters]
+            finished = [name for name in self.order if seen[name] and "E" in seen[name].letters]
             self.test.assertEqual(added, [f"X-{name}".encode() for name in finished])
         self.mails += 1
         return seen

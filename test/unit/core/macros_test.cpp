@@ -118,6 +118,22 @@ TEST(macros, of_headers_bodies_and_unknown_commands_are_dropped) { // chain P67
         EXPECT_THAT(told(macros, at, without_lists()), IsEmpty());
 }
 
+TEST(macros,
+     that_conditions_set_for_headers_and_body_come_with_what_follows_them) { // chain P62, protocol 5.1
+    macro_store macros;
+    store(macros, 'N', pairs{{"i", "1"}});
+    std::vector<own_macro> const own{{stage::header, "list", "yes"}, {stage::body, "large", "no"}};
+    auto const at = [&](stage where) {
+        std::string out;
+        macros.append(out, where, without_lists(), own);
+        return out;
+    };
+    EXPECT_THAT(at(stage::header), IsEmpty());
+    EXPECT_EQ(at(stage::end_of_headers), packet('N', pairs{{"i", "1"}, {"{list}", "yes"}}));
+    EXPECT_THAT(at(stage::body), IsEmpty());
+    EXPECT_EQ(at(stage::end_of_message), packet('E', pairs{{"{large}", "no"}}));
+}
+
 TEST(macros, of_a_stage_are_replaced_as_a_whole) { // protocol 5.3
     macro_store macros;
     store(macros, 'R', pairs{{"i", "1"}, {"{rcpt_addr}", "a"}});
