@@ -315,6 +315,7 @@ TEST_F(workers_that_run_blocks, call_the_hooks_of_maintenance_once_they_are_free
     ask();
     until_asked(*one, "scan ");
     EXPECT_THAT(logged(), HasSubstr("hook_failed error=\"RuntimeError: boom (x.conf:10)\""));
+    until_answered(1);
     EXPECT_THAT(answers, SizeIs(1));
 }
 
