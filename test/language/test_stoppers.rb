@@ -164,6 +164,12 @@ class TestApplicableConditions < LanguageTest
         milter.remove_applicable_condition("B")
       end
     RUBY
+    assert_equal([["B", nil]], applied(<<~RUBY))
+      define_milter("m") do |milter|
+        milter.applicable_conditions = ["A", "B"]
+        milter.applicable_conditions -= ["A"]
+      end
+    RUBY
     assert_equal([], applied("define_milter('m') {|milter| milter.applicable_conditions = ['A']; milter.applicable_conditions = nil }\n"))
   end
 

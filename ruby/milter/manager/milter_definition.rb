@@ -1,5 +1,6 @@
 require "shellwords"
 
+require "milter/manager/condition"
 require "milter/manager/recorder"
 
 module Milter
@@ -7,6 +8,14 @@ module Milter
     # What a block of define_milter gets (configuration 5).
     class MilterDefinition < Recorder
       Applied = Struct.new(:condition, :location)
+
+      # Conditions, of which some can be taken away by name, too.
+      class Applicable < Array
+        def -(other)
+          names = other.grep_v(Condition).map(&:to_s)
+          super.reject {|one| names.include?(one.name)}
+        end
+      end
 
       attr_reader :name
       attr_accessor :defined_at
@@ -32,7 +41,7 @@ module Milter
 
       # The conditions themselves, so that `+= ["S25R"]` and `-= [...]` work.
       def applicable_conditions
-        @applied.map(&:condition)
+        Applicable.new(@applied.map(&:condition))
       end
 
       # Names, or conditions; nil for none.
