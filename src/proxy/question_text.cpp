@@ -169,6 +169,27 @@ std::string question_text(core::question const& what, core::policy const& rules,
     return json::serialize(made);
 }
 
+std::vector<std::string> change(shelf& what, shelf_changes const& by) {
+    std::size_t size = 0;
+    for (auto const& [key, value] : what)
+        size += key.size() + value.size();
+    std::vector<std::string> refused;
+    for (auto const& [key, value] : by) {
+        if (auto const old = what.find(key); old != what.end()) {
+            size -= key.size() + old->second.size();
+            what.erase(old);
+        }
+        if (!value) continue;
+        if (size + key.size() + value->size() > most_on_shelf) {
+            refused.push_back(key);
+            continue;
+        }
+        size += key.size() + value->size();
+        what.emplace(key, *value);
+    }
+    return refused;
+}
+
 tl::expected<item_answer, std::string> parse_answer(std::string_view payload) {
     auto const said = object_in(payload);
     if (!said) return tl::unexpected(said.error());

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -17,6 +18,12 @@ namespace milter::proxy {
 
 // mail_transaction_shelf of a session (configuration 7): key -> YAML text.
 using shelf = std::map<std::string, std::string>;
+// Bytes of keys and values; what would exceed it is not kept.
+inline constexpr std::size_t most_on_shelf = 1024 * 1024;
+
+// What a block has changed: key -> value; nothing: removed. The keys that there was no room for.
+using shelf_changes = std::map<std::string, std::optional<std::string>>;
+std::vector<std::string> change(shelf& what, shelf_changes const& by);
 
 // The texts that core::question does not have.
 struct at_hand {
@@ -33,8 +40,8 @@ struct item_answer {
     core::truth says = core::truth::failed;
     bool wants_results = false;
     core::macro_values macros;
-    std::map<std::string, std::optional<std::string>> shelf; // changes; nothing: removed
-    std::string error;                                       // why it failed
+    shelf_changes shelf;
+    std::string error; // why it failed
 };
 // The error says what is no answer.
 tl::expected<item_answer, std::string> parse_answer(std::string_view payload);

@@ -232,13 +232,9 @@ void ruby_workers::desk::answered(seat& one, std::string_view payload) {
     one.has_answered = true;
     auto const& item = now.at_work();
     if (!read->error.empty()) now.so_far.failures.push_back({item.child, std::move(read->error)});
-    for (auto& [key, value] : read->shelf) {
-        if (value)
-            now.asked.more.shelf.insert_or_assign(key, *value);
-        else
-            now.asked.more.shelf.erase(key);
+    change(now.asked.more.shelf, read->shelf);
+    for (auto& [key, value] : read->shelf)
         now.so_far.shelf.insert_or_assign(key, std::move(value));
-    }
     now.so_far.answers.push_back(
         {item.child, item.question, read->says, read->wants_results, std::move(read->macros)});
     ++now.done;

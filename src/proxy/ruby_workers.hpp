@@ -27,8 +27,8 @@ struct ruby_answer {
         std::string text; // with the block's "FILE:LINE"
     };
     std::vector<core::block_answer> answers;
-    std::map<std::string, std::optional<std::string>> shelf; // changes
-    std::vector<failure> failures;                           // of blocks, to be logged by who asked
+    shelf_changes shelf;
+    std::vector<failure> failures; // of blocks, to be logged by who asked
 };
 
 struct ruby_question {

@@ -267,12 +267,9 @@ void session::perform(core::ask_worker const& what) {
 void session::answered(std::uint32_t id, ruby_answer const& all) {
     for (auto const& one : all.failures)
         report_.block_failed(one.child, one.text);
-    for (auto const& [key, value] : all.shelf) {
-        if (value)
-            shelf_.insert_or_assign(key, *value);
-        else
-            shelf_.erase(key);
-    }
+    for (auto const& key : change(shelf_, all.shelf))
+        report_.odd("mail_transaction_shelf[\"" + key + "\"] is not kept: there is room for " +
+                    std::to_string(most_on_shelf) + " bytes in all");
     happened(core::answered{id, all.answers});
 }
 

@@ -89,6 +89,18 @@ TEST(an_answer, may_set_macros_and_change_the_shelf) {
     EXPECT_THAT(read->shelf, ElementsAre(Pair("gone", std::nullopt), Pair("kept", "--- 2\n")));
 }
 
+TEST(the_shelf, takes_changes_up_to_its_limit) {
+    shelf kept{{"a", "1"}, {"b", "2"}};
+    EXPECT_THAT(change(kept, {{"a", std::nullopt}, {"b", "3"}, {"c", "4"}, {"d", std::nullopt}}),
+                ElementsAre());
+    EXPECT_THAT(kept, ElementsAre(Pair("b", "3"), Pair("c", "4")));
+    std::string const rest(most_on_shelf - 5, 'x'); // b, 3, c, 4 and its own key
+    EXPECT_THAT(change(kept, {{"e", rest + "x"}}), ElementsAre("e"));
+    EXPECT_THAT(change(kept, {{"e", rest}}), ElementsAre());
+    EXPECT_THAT(change(kept, {{"c", "45"}, {"f", ""}}), ElementsAre("c"));
+    EXPECT_EQ(kept.count("c"), 0U);
+}
+
 TEST(an_answer, of_nonsense_is_refused_or_ignored) {
     EXPECT_THAT(parse_answer("x").error(), HasSubstr("is no JSON"));
     EXPECT_THAT(parse_answer("[]").error(), HasSubstr("is no JSON object"));
