@@ -274,6 +274,16 @@ void reading::finish() {
     }
 }
 
+// What a value says is quoted in complaints; it does not begin another line there.
+void keep_to_one_line(std::string& text) {
+    std::string shown;
+    for (char const c : text) {
+        bool const control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+        shown += c == '\n' ? "\\n" : control ? fmt::format("\\x{:02X}", c) : std::string(1, c);
+    }
+    text = std::move(shown);
+}
+
 // Puts complaints in the order in which a reader of the files meets them.
 void sort_by_place(std::vector<complaint>& all, std::vector<std::string> const& files) {
     auto const place = [&](complaint const& one) {
@@ -326,6 +336,10 @@ tl::expected<snapshot, std::vector<complaint>> parse(std::string_view text, std:
     all.finish();
     if (!all.complaints.empty()) {
         sort_by_place(all.complaints, all.result.files);
+        for (auto& one : all.complaints) {
+            keep_to_one_line(one.where);
+            keep_to_one_line(one.what);
+        }
         return tl::unexpected(std::move(all.complaints));
     }
     return std::move(all.result);

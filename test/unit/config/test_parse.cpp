@@ -169,6 +169,15 @@ TEST(Parse, overrides_win_in_their_order_and_have_no_location) {
     EXPECT_EQ(problem_of(overrides[0]), std::nullopt);
 }
 
+TEST(Parse, a_complaint_is_one_line_whatever_it_quotes) {
+    auto const told = complaints(R"({"manager": {"connection_spec": "\net:1\u001b"},
+                                     "locations": {"manager.connection_spec": "a\nb:1"}})");
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_THAT(told[0], StartsWith("a\\nb:1: manager.connection_spec is"));
+    EXPECT_THAT(told[0], HasSubstr("<\\net:1\\x1B>"));
+    EXPECT_THAT(told[0], Not(HasSubstr("\n")));
+}
+
 TEST(Parse, a_bad_override_is_told_by_its_option) {
     std::vector<override_value> const overrides{{"manager", "n_workers", 5000, "--n-workers"}};
     auto const expected =
