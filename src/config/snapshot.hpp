@@ -95,9 +95,10 @@ struct live {
     std::size_t body_memory = 1024 * 1024;      // bytes of a message's body in memory (chain P32)
     std::optional<std::string> spool_directory; // nothing = $TMPDIR or /var/tmp
     milliseconds worker_timeout{5'000};
-    unsigned n_ruby_workers = 1;                     // processes
-    std::uint64_t maintenance_interval = 10;         // no effect
-    std::uint64_t packet_buffer_size = 0;            // no effect
+    unsigned n_ruby_workers = 1; // processes
+    std::uint64_t maintenance_interval =
+        10;                               // ended sessions from one call of the hooks to the next; 0 = never
+    std::uint64_t packet_buffer_size = 0; // no effect
     std::uint64_t max_pending_finished_sessions = 0; // no effect
 };
 

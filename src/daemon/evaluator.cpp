@@ -261,8 +261,7 @@ bool conversation::wait() {
 
 void conversation::ask() {
     if (!asked_.ours || request_.empty()) return;
-    auto const sent =
-        request_.empty() ? 0 : send(asked_.ours.number(), request_.data(), request_.size(), MSG_NOSIGNAL);
+    auto const sent = send(asked_.ours.number(), request_.data(), request_.size(), MSG_NOSIGNAL);
     if (sent > 0) request_.erase(0, static_cast<std::size_t>(sent));
     bool const gone = sent < 0 && errno != EAGAIN && errno != EINTR;
     if (gone || (request_.empty() && !limits_.workers)) asked_.ours.close();

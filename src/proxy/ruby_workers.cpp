@@ -2,6 +2,7 @@
 
 #include "io/deadline.hpp"
 #include "io/line.hpp"
+#include "observe/text.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -47,13 +48,11 @@ struct job {
     }
 };
 
-level level_named(std::string const& name) {
-    if (name == "critical") return level::critical;
-    if (name == "error") return level::error;
-    if (name == "message") return level::message;
-    if (name == "info") return level::info;
-    if (name == "debug") return level::debug;
-    if (name == "trace") return level::trace;
+// What it calls otherwise is a warning.
+level level_named(std::string_view name) {
+    for (auto const one :
+         {level::critical, level::error, level::message, level::info, level::debug, level::trace})
+        if (observe::level_name(one) == name) return one;
     return level::warning;
 }
 

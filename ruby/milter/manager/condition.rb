@@ -1,3 +1,4 @@
+require "milter/manager/macro_name"
 require "milter/manager/terms"
 
 module Milter
@@ -71,7 +72,7 @@ module Milter
         objects, words = given.is_a?(Hash) ? [[], given] : [Array(given), {}]
         always = objects.empty? && words.empty?
         declare("set_macros", objects, words, at, always ? {"always" => true} : nil) do |expression|
-          [{"set" => macros.to_h {|name, value| [name.to_s.delete_prefix("{").delete_suffix("}"), macro_value(value)]},
+          [{"set" => macros.to_h {|name, value| [MacroName.bare(name), macro_value(value)]},
             "when" => expression, **(only_unset ? {"unset_only" => true} : {})}]
         end
       end

@@ -1,6 +1,7 @@
 require "did_you_mean"
 
 require "milter/manager/dnsbl"
+require "milter/manager/macro_name"
 require "milter/manager/values"
 
 module Milter
@@ -82,7 +83,7 @@ module Milter
       def of_postfix(value) = yes_or_no({"postfix" => true}, value)
 
       def of_macro(value)
-        pairs(value) {|name, one| {"macro" => name.delete_prefix("{").delete_suffix("}"), **is(one)}}
+        pairs(value) {|name, one| {"macro" => MacroName.bare(name), **is(one)}}
       end
 
       def of_header(value)

@@ -1,3 +1,5 @@
+require "milter/manager/macro_name"
+
 module Milter
   module Manager
     module Worker
@@ -13,7 +15,7 @@ module Milter
         end
 
         def [](name)
-          @macros[name.to_s.delete_prefix("{").delete_suffix("}")]
+          @macros[MacroName.bare(name)]
         end
 
         def smtp_server_name

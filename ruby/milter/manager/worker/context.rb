@@ -1,5 +1,6 @@
 require "milter/logger"
 require "milter/manager/complaints"
+require "milter/manager/macro_name"
 
 module Milter
   module Manager
@@ -19,13 +20,13 @@ module Milter
 
         # A macro's value or nil; with or without braces.
         def [](name)
-          @asked.macro(bare(name), mine?)
+          @asked.macro(MacroName.bare(name), mine?)
         end
 
         # For this milter alone. nil changes nothing.
         def []=(name, value)
           return if value.nil?
-          texts = [bare(name), value.to_s]
+          texts = [MacroName.bare(name), value.to_s]
           raise ArgumentError, "a macro cannot hold a NUL" if texts.any? {|one| one.b.include?("\0")}
           raise ArgumentError, "a macro needs a name" if texts.first.empty?
           return @asked.set_macro(*texts) if mine?
@@ -70,10 +71,6 @@ module Milter
 
         def mine?
           @name == @asked.child
-        end
-
-        def bare(name)
-          name.to_s.delete_prefix("{").delete_suffix("}")
         end
       end
     end
