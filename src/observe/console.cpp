@@ -1,0 +1,114 @@
+#include "observe/console.hpp"
+
+#include "observe/flags.hpp"
+#include "observe/syslog.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace milter::observe {
+
+namespace {
+
+constexpr std::uint16_t bit(items::one which) {
+    return static_cast<std::uint16_t>(which);
+}
+
+constexpr std::array names = std::to_array<named_bits>({
+    {"level", bit(items::one::level)},
+    {"domain", bit(items::one::domain)},
+    {"location", bit(items::one::location)},
+    {"time", bit(items::one::time)},
+    {"name", bit(items::one::name)},
+    {"pid", bit(items::one::pid)},
+    {"default", bit(items::one::time)},
+    {"none", 0},
+    {"all", 0x3F},
+});
+constexpr flag_table table{names, "MilterLogItemFlags", bit(items::one::time)};
+
+// UTC, with microseconds.
+std::string stamp(std::chrono::system_clock::time_point now) {
+    auto const whole = std::chrono::floor<std::chrono::seconds>(now);
+    auto const rest = std::chrono::duration_cast<std::chrono::microseconds>(now - whole);
+    auto const seconds = std::chrono::system_clock::to_time_t(whole);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, rest.count());
+}
+
+// Places in the code are not known: an event has its name.
+std::string prefix(look const& how, entry const& what, std::string_view time) {
+    auto const bracket = [&](items::one which, std::string_view text) {
+        return how.shown.has(which) ? fmt::format("[{}]", text) : std::string();
+    };
+    auto first = bracket(items::one::level, level_name(what.at)) + bracket(items::one::domain, how.name);
+    if (!how.of_journal) first += bracket(items::one::time, time);
+    auto const second =
+        bracket(items::one::name, how.name) + bracket(items::one::pid, fmt::to_string(how.pid));
+    auto const blank = first.empty() || second.empty() ? "" : " ";
+    return first.empty() && second.empty() ? "" : first + blank + second + ": ";
+}
+
+std::string_view colour_of(level at) {
+    switch (at) {
+    case level::critical:
+        return "\x1B[33;41m";
+    case level::error:
+        return "\x1B[37;41m";
+    case level::warning:
+        return "\x1B[37;43m";
+    case level::message:
+        return "\x1B[37;42m";
+    case level::info:
+        return "\x1B[37;46m";
+    case level::debug:
+        return "\x1B[37;44m";
+    case level::trace:
+        return "\x1B[37;45m";
+    case level::statistics:
+        return "\x1B[34;47m";
+    case level::profile:
+        return "\x1B[32;40m";
+    }
+    return "";
+}
+
+} // namespace
+
+items items::standard() {
+    return items(table.standard);
+}
+
+tl::expected<items, std::string> items::parse(std::string_view text) {
+    auto const bits = parse_flags(text, table, table.standard);
+    if (!bits) return tl::unexpected(bits.error());
+    return items(*bits);
+}
+
+std::string console_line(look const& how, entry const& what, std::chrono::system_clock::time_point now) {
+    auto const time = stamp(now);
+    auto line = how.format == log_format::json ? message_json(what, time)
+                                               : prefix(how, what, time) + message_text(what);
+    if (how.of_journal) line.insert(0, fmt::format("<{}>", priority_of(what.at)));
+    if (how.coloured) line = fmt::format("{}{}\x1B[0m", colour_of(what.at), line);
+    return line;
+}
+
+bool has_colours(std::string_view terminal) {
+    return terminal == "screen" || terminal == "linux" || terminal.ends_with("term") ||
+           terminal.ends_with("term-color") || terminal.ends_with("term-256color");
+}
+
+bool is_journal(std::string_view stream, int descriptor) {
+    struct stat is {};
+    if (stream.empty() || ::fstat(descriptor, &is) != 0) return false;
+    return stream == fmt::format("{}:{}", is.st_dev, is.st_ino);
+}
+
+} // namespace milter::observe

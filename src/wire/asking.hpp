@@ -1,0 +1,14 @@
+// What was agreed about a command: whether the filter wants it, and whether it answers (protocol 2.4, 11).
+// Knows nothing of a session: what was skipped or is over is not its matter.
+#pragma once
+
+#include "wire/options.hpp"
+
+namespace milter::wire {
+
+// False: the MTA does not send it.
+bool is_wanted(steps agreed, char code);
+// Of one that is sent; never to abort, quit, quit-new-connection and macros.
+bool is_answered(steps agreed, char code);
+
+} // namespace milter::wire
