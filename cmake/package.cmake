@@ -1,0 +1,30 @@
+# What the package builder decides: the defaults that differ from system to system.
+set(MILTER_PLATFORM "" CACHE STRING "package.platform: debian, redhat9, freebsd, pkgsrc, ...; empty = unknown")
+set(MILTER_CONNECTION_SPEC "" CACHE STRING "Default of manager.connection_spec; empty = by MILTER_PLATFORM")
+set(MILTER_EFFECTIVE_USER "" CACHE STRING "Default of security.effective_user; empty = none")
+set(MILTER_EFFECTIVE_GROUP "" CACHE STRING "Default of security.effective_group; empty = none")
+set(MILTER_SOCKET_GROUP "" CACHE STRING "Default of manager.unix_socket_group; empty = none")
+set(MILTER_PID_FILE "" CACHE STRING "Default of manager.pid_file; empty = none")
+# What starts the service, and where that looks (packaging/CMakeLists.txt).
+set(MILTER_SERVICE "systemd" CACHE STRING "What to install for a service: a list of systemd, debian, redhat (init scripts of these); empty = nothing")
+set(MILTER_SYSTEMD_PREFIX "${CMAKE_INSTALL_PREFIX}/lib" CACHE STRING "Units go to systemd/system below it")
+
+# milter_or(NAME VALUE OTHERWISE): NAME is VALUE, or OTHERWISE when that is empty.
+function(milter_or name value otherwise)
+    if(value STREQUAL "")
+        set(value "${otherwise}")
+    endif()
+    set(${name} "${value}" PARENT_SCOPE)
+endfunction()
+
+milter_or(platform "${MILTER_PLATFORM}" unknown)
+set(connection_spec "${MILTER_CONNECTION_SPEC}")
+if(connection_spec STREQUAL "")
+    if(platform STREQUAL "debian")
+        set(connection_spec "unix:/run/milter-manager/milter-manager.sock")
+    elseif(platform MATCHES "^(redhat|freebsd|pkgsrc)")
+        set(connection_spec "unix:/var/run/milter-manager/milter-manager.sock")
+    else()
+        set(connection_spec "inet:10025@[127.0.0.1]")
+    endif()
+endif()
