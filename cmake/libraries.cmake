@@ -1,13 +1,23 @@
 # Everything from outside, all of it from Debian (tool/packages lists the package names).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(Boost 1.75 REQUIRED COMPONENTS json)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(oniguruma REQUIRED IMPORTED_TARGET oniguruma)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
-find_package(GTest REQUIRED)
+# Enterprise Linux has no prometheus-cpp: -DMILTER_METRICS=OFF builds without metrics over HTTP.
+option(MILTER_METRICS "Export metrics (metrics.connection_spec); needs prometheus-cpp" ON)
+if(MILTER_METRICS)
+    pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
+endif()
+# Sessions come and go by thousands: jemalloc is cheaper than the C library's allocator then, and gives memory back.
+option(MILTER_JEMALLOC "Build milter-manager with jemalloc" ON)
+if(MILTER_JEMALLOC AND NOT MILTER_SANITIZE) # a sanitizer has an allocator of its own
+    pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
+endif()
 
 # milter_library(NAME sources... [USES targets...]): one folder of src/ as a static library milter_NAME.
 function(milter_library name)

@@ -34,6 +34,9 @@ void each_asking_rule(snapshot const& what, Tell tell) {
 
 bool runs_blocks(snapshot const& what) {
     bool any = !what.hooks.maintained.empty() || !what.hooks.event_loop_created.empty();
+    if (what.live.policy.client_check_interval.count() > 0)
+        for (auto const& one : what.hooks.connection_checkers)
+            any = any || !one.native;
     each_asking_rule(what, [&](auto const&...) { any = true; });
     return any;
 }

@@ -1,5 +1,6 @@
 #include "config/difference.hpp"
 
+#include "config/commands.hpp"
 #include "config/inspect.hpp"
 #include "config/settings.hpp"
 #include "config/show.hpp"
@@ -33,6 +34,12 @@ conditions_by_name conditions_of(snapshot const& what) {
         mine.where = place(one.locations, "define_applicable_condition");
     }
     return all;
+}
+
+milter const* find(snapshot const& in, std::string const& name) {
+    auto const found = std::find_if(in.milters.begin(), in.milters.end(),
+                                    [&](auto const& one) { return one.child.name == name; });
+    return found == in.milters.end() ? nullptr : &*found;
 }
 
 class comparison {
@@ -70,12 +77,6 @@ private:
             if (!now.contains(name)) found_.push_back({"condition " + name, "removed", ""});
     }
 
-    static milter const* find(snapshot const& in, std::string const& name) {
-        auto const found = std::find_if(in.milters.begin(), in.milters.end(),
-                                        [&](auto const& one) { return one.child.name == name; });
-        return found == in.milters.end() ? nullptr : &*found;
-    }
-
     void milters_differ() {
         names stayed; // in their new order
         for (auto const& one : after_.milters) {
@@ -105,7 +106,8 @@ private:
         for (auto const& one : milter_settings()) {
             if (one.field.get(old) == one.field.get(now)) continue;
             found_.push_back({fmt::format("milter.{} of {}", one.name, now.child.name), shown_value(one, now),
-                              place(now.locations, one.name), one.field.needs_restart});
+                              place(now.locations, one.name),
+                              one.field.needs_restart && !is_left_to_service_manager(now, after_)});
         }
     }
 
@@ -118,6 +120,16 @@ private:
 
 std::vector<change> difference(snapshot const& before, snapshot const& after) {
     return comparison(before, after).result();
+}
+
+void keep_what_needs_restart(snapshot& fresh, snapshot const& running) {
+    fresh.fixed = running.fixed;
+    for (auto& one : fresh.milters) {
+        auto const* const old = find(running, one.child.name);
+        if (!old) continue;
+        for (auto const& attribute : milter_settings())
+            if (attribute.field.needs_restart) attribute.field.set(one, attribute.field.get(*old));
+    }
 }
 
 } // namespace milter::config

@@ -1,5 +1,5 @@
 // Two configurations compared, for whoever changes from one to the other: what is new, by name and place, and
-// which of it needs a restart. Only compares; changes nothing, and shows no password.
+// which of it needs a restart. Takes nothing into effect, and shows no password.
 #pragma once
 
 #include "config/snapshot.hpp"
@@ -19,5 +19,7 @@ struct change {
 
 // In the order in which --show-config prints them. What a Ruby block does is not looked into.
 std::vector<change> difference(snapshot const& before, snapshot const& after);
+// Makes what needs a restart what it is in `running`.
+void keep_what_needs_restart(snapshot& fresh, snapshot const& running);
 
 } // namespace milter::config

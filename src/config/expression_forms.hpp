@@ -74,5 +74,7 @@ inline constexpr std::array<std::string_view, 9> rule_stages{
     "connect", "helo", "mail", "rcpt", "data", "header", "end_of_headers", "body", "end_of_message"};
 inline constexpr std::array<std::string_view, 3> hook_kinds{"connection_checkers", "maintained",
                                                             "event_loop_created"};
+// Of a connection checker that is the daemon's own, instead of a block.
+inline constexpr std::string_view native_kind = "native";
 
 } // namespace milter::config

@@ -16,17 +16,19 @@ namespace {
 
 namespace json = boost::json;
 
-std::optional<hook> read_hook(json::value const& given, std::string_view source) {
+std::optional<hook> read_hook(json::value const& given, std::string_view source, bool may_be_native) {
     auto const* const parts = given.if_object();
+    auto const* const kind = parts ? parts->if_contains("kind") : nullptr;
     auto const* const ask = parts ? parts->if_contains("ask") : nullptr;
+    bool const native = may_be_native && kind && !ask && *kind == json::value(native_kind);
     boost::system::error_code failed;
     auto const id = ask ? ask->to_number<std::uint32_t>(failed) : 0;
-    if (!ask || failed) return std::nullopt;
+    if (!native && (!ask || kind || failed)) return std::nullopt;
     auto const text = [&](std::string_view name, std::string_view otherwise) {
         auto const* const found = parts->if_contains(name);
         return std::string(found && found->is_string() ? std::string_view(found->as_string()) : otherwise);
     };
-    return hook{id, text("name", ""), text("location", source)};
+    return hook{id, native, text("name", ""), text("location", source)};
 }
 
 } // namespace
@@ -48,7 +50,7 @@ void read_hooks(json::value const& given, std::string_view source, snapshot& int
             continue;
         }
         for (auto const& one : list.as_array()) {
-            if (auto read = read_hook(one, source))
+            if (auto read = read_hook(one, source, name == hook_kinds.front()))
                 lists[static_cast<std::size_t>(at - hook_kinds.begin())]->push_back(std::move(*read));
             else
                 complain(fmt::format("a hook is {}; {{\"ask\": NUMBER}} is allowed", inspect(one)));

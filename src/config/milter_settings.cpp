@@ -10,6 +10,14 @@ constexpr field<milter> at(Access access) {
     return field_at<milter>(access);
 }
 
+// What only a restart changes.
+template <class Access>
+constexpr field<milter> at_start(Access access) {
+    auto field = field_at<milter>(access);
+    field.needs_restart = true;
+    return field;
+}
+
 // nil was never a time (configuration 5).
 constexpr rule timeout{.type = type::time, .nil = on_nil::refuse, .most = rules::longest_ms};
 
@@ -49,13 +57,15 @@ setting<milter> const table[] = {
      shown::plain,
      origin::never_told},
     {"milter", "command", always, rules::text, "",
-     "Starts the milter; run when connecting fails, in privilege mode only.", R"("/usr/sbin/opendkim")",
-     at([](auto& m) -> auto& { return m.command; })},
+     "Starts the milter when connecting to it fails; of a manager that root starts, in privilege mode and as "
+     "milter.user_name only.",
+     R"("/usr/sbin/opendkim")", at_start([](auto& m) -> auto& { return m.command; })},
     {"milter", "command_options", always, rules::text, "",
      "Options of the command: a text or an array of words.", R"(["-x", "/etc/opendkim.conf"])",
-     at([](auto& m) -> auto& { return m.command_options; })},
-    {"milter", "user_name", always, rules::text, "", "The user that the milter's command runs as.",
-     R"("opendkim")", at([](auto& m) -> auto& { return m.user_name; })},
+     at_start([](auto& m) -> auto& { return m.command_options; })},
+    {"milter", "user_name", always, rules::text, "",
+     "The user that the milter's command runs as, never root.", R"("opendkim")",
+     at_start([](auto& m) -> auto& { return m.user_name; })},
     {"milter", "connection_timeout", always, timeout, "seconds", "How long connecting may take.", "10",
      at([](auto& m) -> auto& { return m.child.connection_timeout; })},
     {"milter", "writing_timeout", always, timeout, "seconds", "How long writing one packet may take.", "10",

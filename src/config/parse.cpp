@@ -1,5 +1,6 @@
 #include "config/parse.hpp"
 
+#include "config/commands.hpp"
 #include "config/conditions.hpp"
 #include "config/expressions.hpp"
 #include "config/hooks.hpp"
@@ -23,9 +24,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 13> top_level{
-    "package",    "security", "log",       "manager",    "controller", "database", "milters",
-    "conditions", "files",    "locations", "complaints", "detection",  "hooks"};
+constexpr std::array<std::string_view, 14> top_level{
+    "package", "security",   "log",   "manager",   "controller", "metrics",   "database",
+    "milters", "conditions", "files", "locations", "complaints", "detection", "hooks"};
 
 std::string string_or(json::value const* given, std::string_view otherwise) {
     auto const* text = given ? given->if_string() : nullptr;
@@ -170,6 +171,7 @@ void reading::read_section(std::string_view section, json::value const& given) {
         auto const place = where_.find(fmt::format("{}.{}", section, std::string_view(name)));
         read_setting(settings(), section, name, to, place == where_.end() ? source_ : place->second, result,
                      told);
+        if (!to.is_null()) result.given.insert(fmt::format("{}.{}", section, std::string_view(name)));
     }
     for (auto& [name, place] : told)
         result.locations[fmt::format("{}.{}", section, name)] = std::move(place);
@@ -228,6 +230,7 @@ void reading::override_by(override_value const& given) {
     locations not_told; // configuration 12: what comes from the command line is shown without a place
     read_setting(settings(), given.section, given.name, given.to, given.where, result, not_told);
     result.locations.erase(given.section + "." + given.name);
+    result.given.insert(given.section + "." + given.name);
 }
 
 // Which definition of its conditions a milter means, and where it said so; the names have been judged.
@@ -265,9 +268,18 @@ void reading::apply_conditions(milter& to) {
 
 // Builds what sessions read out of what was defined.
 void reading::finish() {
-    result.live.policy.worker_timeout = result.live.worker_timeout;
+    auto& live = result.live;
+    live.policy.worker_timeout = live.worker_timeout;
+    if (!built_in::has_metrics && result.sockets.metrics.where)
+        complain(where_.contains("metrics.connection_spec") ? where_["metrics.connection_spec"] : source_,
+                 "metrics.connection_spec: this program was built without metrics (MILTER_METRICS=OFF); nil "
+                 "is allowed");
+    if (!result.hooks.connection_checkers.empty())
+        live.policy.client_check_interval = live.connection_check_interval;
     for (auto& one : result.milters) {
         apply_conditions(one);
+        for (auto& complaint : complaints_about_command(one))
+            complaints.push_back(std::move(complaint));
         if (!one.where) continue;
         one.child.where = *one.where;
         if (one.enabled) result.live.policy.children.push_back(one.child);

@@ -188,16 +188,21 @@ json::object milter_schema() {
 }
 
 json::object hooks_schema() {
-    json::object const hook{
-        {"type", "object"},
-        {"required", json::array{"ask"}},
-        {"properties",
-         json::object{{"ask", json::object{{"type", "integer"}, {"minimum", 0}, {"maximum", 4'294'967'295}}},
-                      {"name", json::object{{"type", json::array{"string", "null"}}}},
-                      {"location", json::object{{"$ref", "#/$defs/location"}}}}}};
+    auto const hook = [](std::string_view needs, json::object form, std::string_view instead) {
+        return json::object{
+            {"type", "object"},
+            {"required", json::array{needs}},
+            {"properties", json::object{{needs, std::move(form)},
+                                        {instead, false},
+                                        {"name", json::object{{"type", json::array{"string", "null"}}}},
+                                        {"location", json::object{{"$ref", "#/$defs/location"}}}}}};
+    };
+    auto const block = hook("ask", {{"type", "integer"}, {"minimum", 0}, {"maximum", 4'294'967'295}}, "kind");
     json::object properties;
     for (auto const kind : hook_kinds)
-        properties[kind] = array_of(hook);
+        properties[kind] = array_of(block);
+    auto const native = hook("kind", {{"const", native_kind}}, "ask");
+    properties[hook_kinds.front()] = array_of({{"anyOf", json::array{block, native}}});
     return {{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
 }
 

@@ -20,12 +20,18 @@ template <class Access>
 constexpr field<snapshot> live(Access) {
     return field_at<snapshot>([](auto& of) -> auto& { return Access{}(of.live); });
 }
+// Of a socket that a reload opens anew.
+template <class Access>
+constexpr field<snapshot> socket(Access) {
+    return field_at<snapshot>([](auto& of) -> auto& { return Access{}(of.sockets); });
+}
 template <class Access>
 constexpr field<snapshot> recorded(Access) {
     return field_at<snapshot>([](auto& of) -> auto& { return Access{}(of.recorded); });
 }
 
 constexpr std::array<std::string_view, 2> backends{"glib", "libev"};
+constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
 constexpr std::array<std::string_view, 4> mtas{"auto", "postfix", "sendmail", "generic"};
 
 constexpr std::string_view of_the_build = "as the package was built, else `nil`";
@@ -51,7 +57,7 @@ setting<snapshot> const table[] = {
      always,
      {.type = type::strict_boolean},
      "",
-     "Keep a small part running as root that starts the command of a milter that cannot be connected.",
+     "When started as root: start the command of a milter that cannot be connected, as milter.user_name.",
      "true",
      fixed([](auto& s) -> auto& { return s.privilege_mode; })},
     {"security", "effective_user", always, text, "",
@@ -88,23 +94,32 @@ setting<snapshot> const table[] = {
      live([](auto& s) -> auto& { return s.log.syslog_facility; }),
      shown::plain,
      origin::unless_default},
+    {"log",
+     "format",
+     v3_0,
+     {.type = type::word, .words = log_formats},
+     "",
+     "How lines on the console or in the file look: text, or one JSON object a line; never those of the "
+     "system's log.",
+     R"("json")",
+     live([](auto& s) -> auto& { return s.log.format; })},
 
     {"manager", "connection_spec", always, endpoint, "", "The socket on which the MTA is listened to.",
-     R"("unix:/run/milter-manager/sock")", fixed([](auto& s) -> auto& { return s.manager.where; }),
+     R"("unix:/run/milter-manager/sock")", socket([](auto& s) -> auto& { return s.manager.where; }),
      shown::plain, origin::assignment,
      "as the package was built, else by `package.platform`: debian "
      "`\"unix:/run/milter-manager/milter-manager.sock\"`; redhat, freebsd and pkgsrc "
      "`\"unix:/var/run/milter-manager/milter-manager.sock\"`; others `\"inet:10025@[127.0.0.1]\"`"},
     {"manager", "unix_socket_mode", always, mode, "", "Access mode of that socket, when it is a Unix socket.",
-     "0666", fixed([](auto& s) -> auto& { return s.manager.unix_socket_mode; }), shown::octal},
+     "0666", socket([](auto& s) -> auto& { return s.manager.unix_socket_mode; }), shown::octal},
     {"manager", "unix_socket_group", always, text, "", "Group of that socket, when it is a Unix socket.",
-     R"("postfix")", fixed([](auto& s) -> auto& { return s.manager.unix_socket_group; }), shown::plain,
+     R"("postfix")", socket([](auto& s) -> auto& { return s.manager.unix_socket_group; }), shown::plain,
      origin::assignment, of_the_build},
     {"manager", "remove_unix_socket_on_create", always, boolean, "",
      "Remove an old Unix socket before listening.", "false",
-     fixed([](auto& s) -> auto& { return s.manager.remove_unix_socket_on_create; })},
+     socket([](auto& s) -> auto& { return s.manager.remove_unix_socket_on_create; })},
     {"manager", "remove_unix_socket_on_close", always, boolean, "", "Remove the Unix socket at the end.",
-     "false", fixed([](auto& s) -> auto& { return s.manager.remove_unix_socket_on_close; })},
+     "false", socket([](auto& s) -> auto& { return s.manager.remove_unix_socket_on_close; })},
     {"manager", "daemon", always, boolean, "", "Run in the background.", "true",
      fixed([](auto& s) -> auto& { return s.daemon; })},
     {"manager", "pid_file", always, text, "", "File that the process number is written to.",
@@ -120,8 +135,10 @@ setting<snapshot> const table[] = {
      live([](auto& s) -> auto& { return s.maintenance_interval; }),
      shown::zero_as_nil},
     {"manager", "suspend_time_on_unacceptable", always, rules::count, "seconds",
-     "How long no new connection is taken when the process is out of descriptors.", "10",
-     live([](auto& s) -> auto& { return s.suspend_time_on_unacceptable; })},
+     "How long no new connection is taken at most when there is no place or no descriptor for it; a session "
+     "that "
+     "ends lets the next one in at once.",
+     "10", live([](auto& s) -> auto& { return s.suspend_time_on_unacceptable; })},
     {"manager", "max_connections", always, rules::count, "connections",
      "How many MTA connections are served at once; 0 = no limit.", "1000",
      live([](auto& s) -> auto& { return s.max_connections; })},
@@ -136,7 +153,7 @@ setting<snapshot> const table[] = {
      R"("temporary-failure")", live([](auto& s) -> auto& { return s.policy.on_no_child_left; })},
     {"manager", "fallback_status_at_disconnect", always, status, "",
      "What the MTA is told when the SMTP client is found to be gone.", R"("accept")",
-     live([](auto& s) -> auto& { return s.fallback_status_at_disconnect; })},
+     live([](auto& s) -> auto& { return s.policy.on_client_gone; })},
     {"manager",
      "event_loop_backend",
      always,
@@ -144,7 +161,7 @@ setting<snapshot> const table[] = {
      "",
      "Accepted for old files; has no effect.",
      R"("libev")",
-     fixed([](auto& s) -> auto& { return s.event_loop_backend; })},
+     live([](auto& s) -> auto& { return s.event_loop_backend; })},
     {"manager", "n_workers", always, rules::integer(0, 1000), "threads",
      "Number of worker threads; 0 = one a core.", "4", fixed([](auto& s) -> auto& { return s.n_workers; })},
     {"manager", "packet_buffer_size", always, rules::count, "bytes", "Accepted for old files; has no effect.",
@@ -214,20 +231,30 @@ setting<snapshot> const table[] = {
     {"manager", "n_ruby_workers", v3_0, rules::integer(1, 1000), "processes",
      "Processes that run the blocks of conditions.", "2",
      live([](auto& s) -> auto& { return s.n_ruby_workers; })},
+    {"manager", "stop_timeout", v3_0, rules::time, "seconds",
+     "How long messages in flight may take to finish once the process has been told to end.", "30",
+     live([](auto& s) -> auto& { return s.stop_timeout; })},
+    {"manager", "explain_messages", v3_0, rules::integer(0, 100'000), "messages",
+     "How many recent messages milter-manager-controller's `explain` can tell of; 0 = none.", "10000",
+     live([](auto& s) -> auto& { return s.explain_messages; })},
 
     {"controller", "connection_spec", always, endpoint, "",
      "The socket for milter-manager-controller; nil = none.", R"("unix:/run/milter-manager/control")",
-     fixed([](auto& s) -> auto& { return s.controller.where; })},
+     socket([](auto& s) -> auto& { return s.controller.where; })},
     {"controller", "unix_socket_mode", always, mode, "",
      "Access mode of that socket, when it is a Unix socket.", "0600",
-     fixed([](auto& s) -> auto& { return s.controller.unix_socket_mode; }), shown::octal},
+     socket([](auto& s) -> auto& { return s.controller.unix_socket_mode; }), shown::octal},
     {"controller", "unix_socket_group", always, text, "", "Group of that socket, when it is a Unix socket.",
-     R"("adm")", fixed([](auto& s) -> auto& { return s.controller.unix_socket_group; })},
+     R"("adm")", socket([](auto& s) -> auto& { return s.controller.unix_socket_group; })},
     {"controller", "remove_unix_socket_on_create", always, boolean, "",
      "Remove an old Unix socket before listening.", "false",
-     fixed([](auto& s) -> auto& { return s.controller.remove_unix_socket_on_create; })},
+     socket([](auto& s) -> auto& { return s.controller.remove_unix_socket_on_create; })},
     {"controller", "remove_unix_socket_on_close", always, boolean, "", "Remove the Unix socket at the end.",
-     "false", fixed([](auto& s) -> auto& { return s.controller.remove_unix_socket_on_close; })},
+     "false", socket([](auto& s) -> auto& { return s.controller.remove_unix_socket_on_close; })},
+
+    {"metrics", "connection_spec", v3_0, endpoint, "",
+     "The socket where Prometheus gets its metrics, by HTTP, from whoever connects; nil = none.",
+     R"("inet:9787@[127.0.0.1]")", socket([](auto& s) -> auto& { return s.metrics.where; })},
 
     {"database", "type", always, text, "",
      "Kind of a database that code of conditions uses, as ActiveRecord calls it.", R"("mysql2")",

@@ -65,7 +65,7 @@ struct setting {
 std::span<setting<snapshot> const> settings();
 std::span<setting<milter> const> milter_settings();
 
-inline constexpr std::string_view sections[] = {"package", "security",   "log",
-                                                "manager", "controller", "database"};
+inline constexpr std::string_view sections[] = {"package",    "security", "log",     "manager",
+                                                "controller", "metrics",  "database"};
 
 } // namespace milter::config

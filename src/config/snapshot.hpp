@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,18 +64,23 @@ struct recorded {
     std::optional<std::string> database_extra_options; // JSON
 };
 
-struct fixed {
+// What the process listens on. A reload opens and closes sockets; each has its part of the daemon that does
+// so.
+struct sockets {
     listening manager{.where = built_in_endpoint(built_in::connection_spec),
                       .unix_socket_group = unless_empty(built_in::socket_group)};
     listening controller;
+    listening metrics;
+};
+
+struct fixed {
     bool privilege_mode = false;
     std::optional<std::string> effective_user = unless_empty(built_in::effective_user);   // name or number
     std::optional<std::string> effective_group = unless_empty(built_in::effective_group); // name or number
     bool daemon = false;
     std::optional<std::string> pid_file = unless_empty(built_in::pid_file);
-    std::uint64_t max_file_descriptors = 0;  // 0 = leave as it is
-    unsigned n_workers = 0;                  // threads; 0 = one a core
-    std::string event_loop_backend = "glib"; // no effect
+    std::uint64_t max_file_descriptors = 0; // 0 = leave as it is
+    unsigned n_workers = 0;                 // threads; 0 = one a core
 };
 
 struct log_settings {
@@ -82,6 +88,7 @@ struct log_settings {
     std::optional<std::string> path; // "-" = standard output; nothing = the default sink
     bool use_syslog = true;
     std::string syslog_facility = "mail"; // a known one, lower case
+    std::string format = "text";          // or "json"; not of the system's log
 };
 
 struct live {
@@ -90,15 +97,17 @@ struct live {
     std::uint64_t max_connections = 0; // 0 = no limit
     seconds suspend_time_on_unacceptable{5};
     std::optional<std::string> custom_configuration_directory;
-    core::fallback fallback_status_at_disconnect = core::fallback::temp_fail;
     seconds connection_check_interval{0};       // 0 = never
     std::size_t body_memory = 1024 * 1024;      // bytes of a message's body in memory (chain P32)
     std::optional<std::string> spool_directory; // nothing = $TMPDIR or /var/tmp
     milliseconds worker_timeout{5'000};
     unsigned n_ruby_workers = 1; // processes
     std::uint64_t maintenance_interval =
-        10;                               // ended sessions from one call of the hooks to the next; 0 = never
-    std::uint64_t packet_buffer_size = 0; // no effect
+        10; // ended sessions from one call of the hooks to the next; 0 = never
+    milliseconds stop_timeout{60'000};
+    unsigned explain_messages = 1000;                // that the controller's `explain` can still tell of
+    std::uint64_t packet_buffer_size = 0;            // no effect
+    std::string event_loop_backend = "glib";         // no effect
     std::uint64_t max_pending_finished_sessions = 0; // no effect
 };
 
@@ -137,6 +146,7 @@ struct condition {
 // A Ruby block that is called besides conditions.
 struct hook {
     std::uint32_t block = 0; // its number in the worker
+    bool native = false;     // no block: the daemon itself has what it does
     std::string name;        // of a connection checker
     std::string where;       // "FILE:LINE"
 };
@@ -149,6 +159,7 @@ struct hook_lists {
 
 struct snapshot {
     config::fixed fixed;
+    config::sockets sockets;
     config::live live;
     config::recorded recorded;
     std::vector<milter> milters; // in order, disabled ones too
@@ -157,6 +168,8 @@ struct snapshot {
     hook_lists hooks;
     std::vector<std::string> files; // that it was read from, in the order of their load
     config::locations locations;    // "manager.n_workers" -> "FILE:LINE"
+    // Settings that a file or the command line gives a value, be it the default.
+    std::set<std::string, std::less<>> given;
 };
 
 } // namespace milter::config

@@ -27,7 +27,7 @@ std::string summary(snapshot const& what) {
     std::string text = "The configuration is right.\nRead:";
     for (auto const& file : what.files)
         text += " " + file;
-    text += fmt::format("\nListen on {}\n", what.fixed.manager.where->written);
+    text += fmt::format("\nListen on {}\n", what.sockets.manager.where->written);
     std::string idle;
     std::size_t n = 0;
     for (auto const& one : what.milters) {

@@ -8,7 +8,7 @@
 
 namespace milter::config {
 
-// UTF-8 lines. what.fixed.manager.where must be set.
+// UTF-8 lines. what.sockets.manager.where must be set.
 std::string summary(snapshot const& what);
 
 } // namespace milter::config

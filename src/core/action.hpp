@@ -18,6 +18,13 @@
 
 namespace milter::core {
 
+// Why a child is left out.
+struct skip_cause {
+    std::string text;            // the condition's name and where it is defined
+    std::uint32_t condition = 0; // of policy::conditions
+    stage at = stage::connect;   // of the rule that holds
+};
+
 struct range {
     std::size_t begin = 0;
     std::size_t size = 0;
@@ -54,6 +61,11 @@ struct keep {
 struct drop_body {
     body_id body;
 };
+// Nothing before this offset will be asked for any more.
+struct forget_body {
+    body_id body;
+    std::uint64_t below;
+};
 // One B packet of that piece; body_sent follows when it has left.
 struct send_body {
     child_index child;
@@ -79,12 +91,49 @@ struct look_up {
     std::uint32_t question; // of policy::questions
     ip_address address;
 };
+// Whether its client is still connected to the MTA (configuration 9); `client_checked` follows with the id.
+// What is known of the client; the items are left to whoever knows the checkers.
+struct check_client {
+    std::shared_ptr<question const> what;
+};
 // What the child has said to this offer, for sessions that begin before it is asked (chain P3).
 struct remember {
     child_index child;
     wire::negotiate offer;
     child_agreement agreed;
 };
+
+// Things to count.
+struct child_answered { // to a command that somebody waits for
+    child_index child;
+    stage at;
+    verdict::kind said; // a reply text counts as what its code says; skip as go_on
+    microseconds took;
+};
+struct child_skipped { // out of the session, or of a message
+    child_index child;
+    std::uint32_t condition; // of policy::conditions
+    stage at = stage::connect;
+};
+
+// For the statistics lines (logs 4). Words are of name_of(verdict), or as said; all have static storage.
+struct session_ended {       // the MTA has said quit, or is gone
+    std::optional<stage> at; // of its last command; nothing: it has not said any
+    std::string_view said;   // what that was answered; "skip", "abort" without an answer, "error"
+    microseconds after;      // its beginning
+};
+struct child_left { // before the session ends
+    child_index child;
+    std::optional<stage> at; // nothing: it was never connected
+    std::string_view said;   // or "stop": by a condition; "quarantine", "error" of one that was lost
+    microseconds after;      // its connection; 0 without
+};
+struct header_told {               // a field was added, inserted or changed to something
+    std::optional<child_index> by; // nothing: the MTA was told to
+    range name;
+    range value; // raw, without the blank behind the colon
+};
+struct quarantine_told {}; // to the MTA
 
 // Things to tell the administrator.
 struct child_failed {
@@ -99,15 +148,23 @@ struct oddity { // tolerated, or refused, without a consequence for the session
     std::optional<child_index> child;
     stage at;
     std::string text;
+    std::string queue_id{}; // "" when not known yet
 };
 struct child_result {
     std::string said;         // "pass", "reject", ..., "failed", "aborted", "not-asked"
     microseconds took{0};     // its answers in this message, added up
     std::size_t edits = 0;    // that count
     std::string skipped_by{}; // the condition that left it out, and where it is defined
+    std::optional<stage> skipped_at{};
+    std::optional<failure> lost_by{};
+};
+struct client_of { // the SMTP client; "" when the MTA has not told
+    std::string address;
+    std::string host;
 };
 struct message_done {
     std::string queue_id;
+    client_of client;
     std::string sender;
     std::size_t recipients = 0;         // accepted by the chain
     std::size_t refused_recipients = 0; // by a child
@@ -115,6 +172,7 @@ struct message_done {
     verdict said;
     stage at = stage::mail;
     bool aborted = false; // ended by the MTA before a verdict
+    bool quarantined = false;
     std::optional<child_index> decided_by;
     std::vector<child_result> children;
 };
@@ -122,19 +180,29 @@ struct session_decided { // refused as a whole, at connect or helo
     stage at;
     verdict said;
     child_index by;
+    client_of client{};
 };
 struct evaluated { // what an evaluation-mode child would have said (chain P65)
     child_index child;
     std::string queue_id;
     child_result result;
 };
+struct client_gone { // the session ends
+    std::string queue_id;
+    std::optional<stage> at; // what the MTA waited for; nothing when it did not wait
+    verdict said;            // what it was told there
+    microseconds after{0};   // its beginning
+};
 struct session_refused { // the MTA broke the protocol; the session ends
     std::string text;
+    std::string queue_id{}; // "" when not known yet
 };
 
 using action = std::variant<to_mta, to_child, connect_child, close_child, close_mta, arm, disarm, keep,
-                            drop_body, send_body, send_body_to_mta, ask_worker, look_up, remember,
-                            child_failed, oddity, message_done, session_decided, evaluated, session_refused>;
+                            drop_body, forget_body, send_body, send_body_to_mta, ask_worker, look_up,
+                            check_client, remember, child_answered, child_skipped, child_failed, oddity,
+                            message_done, session_decided, evaluated, client_gone, session_refused,
+                            session_ended, child_left, header_told, quarantine_told>;
 
 class actions {
 public:
@@ -156,6 +224,12 @@ public:
     void send_to_child(child_index child, Write write) {
         send<to_child>([child](to_child const& last) { return last.child == child; }, to_child{child, {}},
                        write);
+    }
+    // A copy that lives as long as the actions.
+    range keep_text(std::string_view text) {
+        std::size_t const begin = arena_.size();
+        arena_ += text;
+        return {begin, text.size()};
     }
     // Keeps bytes that write(std::string&) makes.
     template <class Write>

@@ -1,5 +1,7 @@
 #include "core/applicability.hpp"
 
+#include "core/expects.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -69,6 +71,7 @@ applicability::result applicability::evaluate_rules(child_index i, facts const& 
     bool open = false;
     std::size_t n = 0;
     for (auto const which : shared_.rules.children[i].conditions) {
+        expects(which < shared_.rules.conditions.size(), "a child's condition is one of the policy");
         auto const& by = shared_.rules.conditions[which];
         for (auto const& one : by.rules) {
             if (one.at != known.at) continue;
@@ -83,7 +86,7 @@ applicability::result applicability::evaluate_rules(child_index i, facts const& 
             if (holds != truth::yes) continue;
             set_macros(i, one);
             if (!one.stops) continue;
-            mine.reason = describe(by, one);
+            mine.reason = {describe(by, one), which, one.at};
             missing.clear();
             return result::skipped;
         }

@@ -38,8 +38,8 @@ public:
     // A child that has rules at connect is not connected before (chain P57).
     bool connects_late(child_index i) const { return gates_[i].connects_late; }
     bool has_rules(child_index i, stage at) const;
-    // The condition that left the child out, with its place; for logs.
-    std::string const& reason(child_index i) const { return gates_[i].reason; }
+    // The condition that left the child out.
+    skip_cause const& reason(child_index i) const { return gates_[i].reason; }
 
     void answered(std::uint32_t id, std::span<block_answer const> answers);
     // Nobody waits for the worker any longer: what it has not said counts as not known, and the rules that
@@ -63,7 +63,7 @@ private:
         std::vector<bool> applied; // macro rules that have set theirs
         bool settled = false;
         applicability::result outcome = applicability::result::open;
-        std::string reason;
+        skip_cause reason;
     };
     struct pending {
         std::uint32_t id;

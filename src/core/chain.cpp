@@ -14,6 +14,28 @@ deadline connecting_of(child_index i) {
     return {deadline::kind::connecting, i};
 }
 
+// What statistics call a loss (logs 4): its own state for whoever was not there or too slow, else what it
+// costs.
+std::string_view said_by_losing(child const& one, failure why) {
+    switch (why) {
+    case failure::no_connection:
+    case failure::late:
+    case failure::stuck:
+        return "pass";
+    case failure::garbage:
+    case failure::protocol:
+    case failure::limit:
+        return "error";
+    case failure::closed:
+    case failure::cut:
+    case failure::reset:
+        break;
+    }
+    if (one.evaluated()) return "pass";
+    if (one.rules->on_failure == fallback::shutdown) return name_of(fallback::temp_fail);
+    return name_of(one.rules->on_failure);
+}
+
 } // namespace
 
 std::string_view describe(failure why) {
@@ -40,6 +62,30 @@ std::string_view describe(failure why) {
     return "failed";
 }
 
+std::string_view word_of(failure why) {
+    switch (why) {
+    case failure::no_connection:
+        return "no-connection";
+    case failure::closed:
+        return "closed";
+    case failure::cut:
+        return "cut";
+    case failure::reset:
+        return "reset";
+    case failure::garbage:
+        return "garbage";
+    case failure::protocol:
+        return "protocol";
+    case failure::late:
+        return "late";
+    case failure::stuck:
+        return "stuck";
+    case failure::limit:
+        return "limit";
+    }
+    return "failed";
+}
+
 void actions::clear() {
     todo_.clear();
     arena_.clear();
@@ -55,17 +101,27 @@ chain::chain(policy const& rules)
 
 void chain::connect(child_index i) {
     auto& one = at(i);
+    expects(!one.ready() && !one.settling(), "a child has one connection at a time");
     one.link = child::link::connecting;
     one.skipped_by.clear();
     one.said = {};
     one.last = stage::negotiate;
     one.costs.reset();
+    one.lost_by.reset();
+    one.began.reset();
     when_.out->add(connect_child{i, offer_});
     when_.out->add(arm{connecting_of(i), one.rules->connection_timeout});
 }
 
+template <class Write>
+void chain::send(child_index i, Write write) {
+    expects(at(i).ready() || at(i).link == child::link::negotiating, "a child is told nothing after its end");
+    when_.out->send_to_child(i, write);
+}
+
 void chain::found_ready(child_index i) {
     at(i).link = child::link::negotiating;
+    at(i).began = when_.now;
     when_.out->add(disarm{connecting_of(i)});
 }
 
@@ -73,6 +129,7 @@ void chain::begin_again(child_index i) {
     auto& one = at(i);
     one.link = child::link::dormant;
     one.own.clear();
+    one.began.reset();
     one.skipped_by.clear();
     one.said = {};
 }
@@ -80,8 +137,9 @@ void chain::begin_again(child_index i) {
 void chain::offer(child_index i, wire::negotiate const& from_mta) {
     auto& one = at(i);
     one.link = child::link::negotiating;
+    one.began = when_.now;
     when_.out->add(disarm{connecting_of(i)});
-    when_.out->send_to_child(i, [&](std::string& out) { wire::encode(out, offer_to_child(from_mta)); });
+    send(i, [&](std::string& out) { wire::encode(out, offer_to_child(from_mta)); });
     owe(i, stage::negotiate);
 }
 
@@ -132,7 +190,7 @@ void chain::tell(child_index i, stage what, std::string_view payload, bool repea
         return;
     }
     one.last = what;
-    when_.out->send_to_child(i, write);
+    send(i, write);
     if (answers(one, what)) owe(i, what);
 }
 
@@ -143,12 +201,12 @@ void chain::tell_macros(child_index i, stage what, bool repeated) {
                         [&](std::string& out) { macros.append(out, what, one.agreed, one.own, repeated); });
     }
     if (!one.backlog.empty()) return; // macros of a command that it does not want; it is behind anyway
-    when_.out->send_to_child(
-        i, [&](std::string& out) { macros.append(out, what, one.agreed, one.own, repeated); });
+    send(i, [&](std::string& out) { macros.append(out, what, one.agreed, one.own, repeated); });
 }
 
 void chain::tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size) {
     auto& one = at(i);
+    expects(one.ready(), "a child is told nothing after its end");
     one.last = stage::body;
     when_.out->add(send_body{i, body, offset, size});
     if (answers(one, stage::body)) owe(i, stage::body);
@@ -169,7 +227,7 @@ void chain::resume(child_index i) {
         one.backlog.pop_front();
         one.backlog_bytes -= next.packets.size();
         one.last = next.what;
-        when_.out->send_to_child(i, [&](std::string& out) { out += next.packets; });
+        send(i, [&](std::string& out) { out += next.packets; });
         if (answers(one, next.what)) owe(i, next.what);
     }
 }
@@ -192,7 +250,7 @@ void chain::abort(child_index i) {
     if (!one.ready()) return;
     overtake(i);
     one.last = stage::helo;
-    when_.out->send_to_child(i, [](std::string& out) { wire::encode(out, wire::abort{}); });
+    send(i, [](std::string& out) { wire::encode(out, wire::abort{}); });
 }
 
 void chain::forget_debts(child_index i) {
@@ -206,7 +264,7 @@ void chain::forget_debts(child_index i) {
 void chain::quit(child_index i) {
     auto& one = at(i);
     if (one.link == child::link::connecting) when_.out->add(disarm{connecting_of(i)});
-    if (one.ready()) when_.out->send_to_child(i, [](std::string& out) { wire::encode(out, wire::quit{}); });
+    if (one.ready()) send(i, [](std::string& out) { wire::encode(out, wire::quit{}); });
     if (one.ready() || one.settling()) {
         forget_debts(i);
         when_.out->add(close_child{i});
@@ -214,24 +272,34 @@ void chain::quit(child_index i) {
     }
 }
 
-void chain::skip_session(child_index i, std::string const& reason) {
+void chain::skip_session(child_index i, skip_cause const& why) {
     auto& one = at(i);
     quit(i);
     if (one.link == child::link::dormant || one.link == child::link::failed) one.link = child::link::left;
-    one.skipped_by = reason;
+    one.skipped_by = why.text;
+    one.skipped_at = why.at;
     one.said = "skipped";
+    when_.out->add(child_skipped{i, why.condition, why.at});
 }
 
 void chain::fail(child_index i, stage where, failure why, std::string detail, std::string_view queue_id) {
     auto& one = at(i);
     if (!one.ready() && !one.settling()) return;
-    if (one.link == child::link::connecting) when_.out->add(disarm{connecting_of(i)});
+    bool const connected = one.link != child::link::connecting;
+    if (!connected) when_.out->add(disarm{connecting_of(i)});
     forget_debts(i);
     when_.out->add(close_child{i});
     one.link = child::link::failed;
     one.costs = one.rules->on_failure;
+    one.lost_by = why;
     when_.out->add(
         child_failed{i, where, why, std::move(detail), one.rules->on_failure, std::string(queue_id)});
+    note_left(i, connected ? std::optional(where) : std::nullopt, said_by_losing(one, why));
+}
+
+void chain::note_left(child_index i, std::optional<stage> where, std::string_view said) {
+    auto const began = at(i).began;
+    when_.out->add(child_left{i, where, said, began ? when_.now - *began : microseconds(0)});
 }
 
 void chain::set_own_macro(child_index i, stage where, std::string_view name, std::string_view value) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/action.hpp"
+#include "core/expects.hpp"
 #include "core/macros.hpp"
 #include "core/negotiation.hpp"
 
@@ -45,13 +46,16 @@ struct child {
     child::link link = link::dormant;
     child_agreement agreed;
     std::optional<fallback> costs;
+    std::optional<failure> lost_by;      // with `costs`
+    std::optional<microseconds> began{}; // when it was connected
     std::deque<owed> owes;
     std::deque<postponed> backlog;
     std::size_t backlog_bytes = 0;
-    std::vector<own_macro> own;    // set by its conditions
-    std::string skipped_by;        // the condition that has left it out of the session
-    std::string_view said;         // its last decision: a word of core::child_said, or ""
-    stage last = stage::negotiate; // shadow of its automaton (protocol 6.2)
+    std::vector<own_macro> own;        // set by its conditions
+    std::string skipped_by;            // the condition that has left it out of the session
+    stage skipped_at = stage::connect; // with it
+    std::string_view said;             // its last decision: a word of core::child_said, or ""
+    stage last = stage::negotiate;     // shadow of its automaton (protocol 6.2)
     microseconds asked_at{0};
 
     bool ready() const { return link == link::ready; }
@@ -65,8 +69,11 @@ public:
     explicit chain(policy const& rules);
 
     std::size_t size() const { return children_.size(); }
-    child& at(std::size_t i) { return children_[i]; }
-    child const& at(std::size_t i) const { return children_[i]; }
+    child& at(std::size_t i) {
+        expects(i < children_.size(), "a child is one of the chain");
+        return children_[i];
+    }
+    child const& at(std::size_t i) const { return const_cast<chain*>(this)->at(i); }
     // To be called first in every handle().
     void now(moment when) { when_ = when; }
 
@@ -100,9 +107,11 @@ public:
     void overtake(child_index i);
 
     // A condition leaves it out of the session (chain P57, P59): Q, or no connection at all.
-    void skip_session(child_index i, std::string const& reason);
+    void skip_session(child_index i, skip_cause const& why);
     void abort(child_index i); // A, at once
     void quit(child_index i);  // Q and close
+    // For statistics: it leaves before the session ends.
+    void note_left(child_index i, std::optional<stage> at, std::string_view said);
     // Closes without Q; its fallback counts from now on.
     void fail(child_index i, stage at, failure why, std::string detail, std::string_view queue_id);
 
@@ -118,7 +127,10 @@ public:
 
 private:
     bool answers(child const& one, stage at) const { return one.agreed.answers(at); }
-    // write(std::string&) appends what is to be sent later.
+    // write(std::string&) appends what is to be sent.
+    template <class Write>
+    void send(child_index i, Write write);
+    // The same, for later.
     template <class Write>
     void postpone(child& one, stage what, Write write);
     void owe(child_index i, stage at);

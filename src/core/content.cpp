@@ -64,14 +64,54 @@ void content::end_of_message(std::string_view last_bytes) {
     shared_.mail->end_seen = true;
 }
 
+bool content::wants_body(child_index i) const {
+    auto const& one = shared_.children.at(i);
+    auto const& mine = shared_.mail->parts[i];
+    return one.ready() && one.agreed.wants(stage::body) && !mine.done && !mine.body_over;
+}
+
 bool content::body_wanted() const {
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        if (wants_body(i)) return true;
+    return false;
+}
+
+// Where in the MTA's own body this child goes on; nothing when it needs nothing more of that.
+std::optional<std::uint64_t> content::next_in_body(child_index i) const {
     auto const& mail = *shared_.mail;
+    auto const& mine = mail.parts[i];
+    if (!wants_body(i)) return {};
+    if ((mine.reading ? mine.reading : mine.view ? mine.view->body : mail.body) != mail.body) return {};
+    return mine.reading ? mine.body_sent : 0;
+}
+
+// Only for one that is at work: the others wait for something that may need the MTA to go on.
+bool content::body_waits() const {
+    auto const& mail = *shared_.mail;
+    if (!mail.body || mail.body_replaced || mail.decided || mail.end_seen) return false;
+    auto slowest = mail.body_size;
+    bool is_at_work = false;
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         auto const& one = shared_.children.at(i);
-        if (one.ready() && one.agreed.wants(stage::body) && !mail.parts[i].done && !mail.parts[i].body_over)
-            return true;
+        auto const next = next_in_body(i);
+        if (!next || *next > slowest || one.evaluated()) continue;
+        bool const works = !one.quiet() || mail.parts[i].body_in_queue;
+        is_at_work = *next < slowest ? works : is_at_work && works;
+        slowest = *next;
     }
-    return false;
+    return is_at_work && mail.body_size - slowest >= shared_.rules.body_ahead;
+}
+
+// Of the MTA's own body, up to where the last reader stands; the MTA itself is only ever told another one.
+void content::forget_body() {
+    auto& mail = *shared_.mail;
+    if (!mail.body || mail.body_replaced) return;
+    auto below = mail.body_size;
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        below = std::min(below, next_in_body(i).value_or(below));
+    if (below < mail.forgotten + shared_.rules.chunk_size) return;
+    mail.forgotten = below;
+    shared_.when.out->add(core::forget_body{*mail.body, below});
 }
 
 // A member of a group may have finished, and its changes wait for the members before it.
@@ -102,6 +142,7 @@ void content::advance() {
         open.close_for(one, mine, box.at != ballot::state::passed);
     }
     if (mail->decided) return;
+    forget_body();
     auto const result = count(mail->ballots);
     if (result.at == outcome::state::decided) decide(static_cast<child_index>(result.by));
     if (result.at == outcome::state::passed && mail->end_seen) {

@@ -31,10 +31,14 @@ public:
     // The chain's time is up: whoever has not finished fails, in order.
     void time_is_up();
 
-    // Nobody needs more of the body, as far as is known (chain P29).
+    // The MTA is so far ahead of a child at work that it can wait with its next piece.
+    bool body_waits() const;
+    // Somebody needs more of the body, as far as is known (chain P29).
     bool body_wanted() const;
 
 private:
+    bool wants_body(child_index i) const;
+    std::optional<std::uint64_t> next_in_body(child_index i) const;
     // What the children before this one allow (chain V.3).
     struct gates {
         bool headers = true; // they will not change the headers any more
@@ -55,6 +59,7 @@ private:
     fed feed_body(child_index i);
     fed feed_end_of_message(child_index i);
     void finish(child_index i);
+    void forget_body();
     void keep_view_before(child_index changing);
     void commit(child_index i);
     void use_body_of(child_index i);

@@ -74,6 +74,8 @@ void content::edited(child_index i, wire::reply const& said) {
         bool const more_body =
             std::holds_alternative<wire::replace_body>(said) && std::exchange(mine.replaces_body, true);
         mine.result.edits += more_body ? 0 : 1;
+        if (auto const legal = check(said, shared_.children.at(i).agreed, shared_.agreed); legal)
+            shared_.note_header(i, *legal);
         return;
     }
     if (auto const* const body = std::get_if<wire::replace_body>(&said)) return replace_body(i, body->bytes);
@@ -86,6 +88,7 @@ void content::edited(child_index i, wire::reply const& said) {
     if (mine.edits.size() >= shared_.rules.limits.max_edits) return over_limit(i, "max_edits");
     if (mine.edits_held > shared_.rules.limits.max_header_total)
         return over_limit(i, "the size of its changes");
+    shared_.note_header(i, *checked);
     mine.edits.push_back(std::move(*checked));
 }
 

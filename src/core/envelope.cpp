@@ -66,13 +66,18 @@ bool envelope::concerns(child_index i, bool earlier_answered) {
 // What leaving out means at each command (chain P57, P59).
 void envelope::leave_out(child_index i) {
     ballots_[i].at = ballot::state::passed;
-    if (at_ == stage::connect || at_ == stage::helo)
+    bool const from_session = at_ == stage::connect || at_ == stage::helo;
+    if (from_session && shared_.children.at(i).link != child::link::failed)
+        shared_.children.note_left(i, at_, "stop");
+    if (from_session)
         shared_.children.skip_session(i, conditions_.reason(i));
     else if (at_ != stage::rcpt)
         shared_.skip_message(i, conditions_.reason(i));
     else if (!refused_recipient_) {
         shared_.mail->parts[i].recipient_hidden = true;
-        shared_.mail->parts[i].result.skipped_by = conditions_.reason(i);
+        shared_.mail->parts[i].result.skipped_by = conditions_.reason(i).text;
+        shared_.mail->parts[i].result.skipped_at = at_;
+        shared_.mail->parts[i].hidden_by = conditions_.reason(i);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "core/question.hpp"
 #include "wire/frame.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -25,6 +26,8 @@ enum class failure {
     limit,         // made us hold too much
 };
 std::string_view describe(failure why);
+std::string_view word_of(failure why); // the same in one word, for metrics
+inline constexpr std::size_t failure_count = 9;
 
 // What a deadline is about: mta, the MTA's next packet; `child` counts for connecting and reply only.
 struct deadline {
@@ -36,7 +39,9 @@ struct deadline {
         progress,
         connecting,
         reply,
-        question
+        question,
+        client,
+        body // of waiting before the MTA is asked for more of it
     };
     deadline::kind what = deadline::kind::command;
     child_index child = 0;
@@ -90,11 +95,16 @@ struct answered {
     std::uint32_t id;
     std::span<block_answer const> answers;
 };
+// The answer to one check_client.
+struct client_checked {
+    std::uint32_t id;
+    bool gone; // a checker is sure
+};
 // The process ends: whatever is not decided gets a temporary failure.
 struct stop_now {};
 
-using event =
-    std::variant<mta_connected, from_mta, mta_lost, child_connected, child_ready, from_child, child_lost,
-                 deadline_passed, body_sent, body_sent_to_mta, body_not_kept, answered, stop_now>;
+using event = std::variant<mta_connected, from_mta, mta_lost, child_connected, child_ready, from_child,
+                           child_lost, deadline_passed, body_sent, body_sent_to_mta, body_not_kept, answered,
+                           client_checked, stop_now>;
 
 } // namespace milter::core

@@ -29,7 +29,8 @@ struct child_part {
     bool done = false; // it has nothing more to do with this message
     bool recipient_shown = false; // its conditions let one through
     bool recipient_hidden = false;
-    bool lost = false; // because it failed: its fallback stands for it from there on
+    skip_cause hidden_by; // the last one
+    bool lost = false;    // because it failed: its fallback stands for it from there on
     // It has said all that it will say, and was not lost: no fallback counts.
     bool finished() const { return done && !lost; }
 
@@ -78,7 +79,8 @@ struct message {
     bool headers_over = false;
     std::optional<body_id> body; // what the next child is shown; nothing: an empty body
     std::uint64_t body_size = 0;
-    std::uint64_t received = 0; // bytes of body from the MTA
+    std::uint64_t received = 0;  // bytes of body from the MTA
+    std::uint64_t forgotten = 0; // of them; no child needs them any more
     bool body_replaced = false;
     std::vector<body_id> bodies; // all that are kept
     bool end_seen = false;
@@ -92,7 +94,8 @@ struct message {
     std::optional<verdict> decided;
     std::optional<child_index> decided_by;
     stage decided_at = stage::mail;
-    bool complete = false; // its end has been answered: nothing more of it will come
+    bool complete = false;    // its end has been answered: nothing more of it will come
+    bool quarantined = false; // the MTA was told to
     bool reported = false;
 };
 

@@ -64,16 +64,22 @@ struct limits {
 struct policy {
     std::vector<child_policy> children; // the enabled ones, in order
     mta_kind mta = mta_kind::automatic;
-    fallback on_no_child_left = fallback::accept; // manager.fallback_status
-    milliseconds offer_timeout{30'000};           // from the MTA's connection to its first packet
-    milliseconds idle_timeout{7'210'000};         // of the MTA, between two packets
-    milliseconds negotiation_timeout{5'000};      // all children together (chain P8)
-    milliseconds command_timeout{0};              // the chain, one event; 0 = by profile (chain P53)
-    milliseconds end_of_message_timeout{290'000}; // the chain, at the end of the message
-    milliseconds progress_interval{5'000};        // chain P54
-    bool quarantine_stops_chain = false;          // behind Postfix: for the children after it (chain P39)
-    std::size_t evaluation_queue = 1024 * 1024;   // bytes that an evaluation-mode child may lag behind
-    std::size_t chunk_size = 65'535;              // bytes of body a packet, to children
+    fallback on_no_child_left = fallback::accept;  // manager.fallback_status
+    fallback on_client_gone = fallback::temp_fail; // manager.fallback_status_at_disconnect
+    milliseconds client_check_interval{0};         // 0 = never, as without connection checkers
+    milliseconds offer_timeout{30'000};            // from the MTA's connection to its first packet
+    milliseconds idle_timeout{7'210'000};          // of the MTA, between two packets
+    milliseconds negotiation_timeout{5'000};       // all children together (chain P8)
+    milliseconds command_timeout{0};               // the chain, one event; 0 = by profile (chain P53)
+    milliseconds end_of_message_timeout{290'000};  // the chain, at the end of the message
+    milliseconds progress_interval{5'000};         // chain P54
+    bool quarantine_stops_chain = false;           // behind Postfix: for the children after it (chain P39)
+    std::size_t evaluation_queue = 1024 * 1024;    // bytes that an evaluation-mode child may lag behind
+    std::size_t chunk_size = 65'535;               // bytes of body a packet, to children
+    // The MTA waits with its next piece of body while a child that is at work is so many bytes behind; not
+    // long.
+    std::size_t body_ahead = 65'535;
+    milliseconds body_patience{100};
     core::limits limits;
     std::vector<condition> conditions;
     std::vector<question_source> questions; // what expressions ask (core::asks)

@@ -1,10 +1,27 @@
 #include "core/scene.hpp"
 
+#include "core/expects.hpp"
+
 #include <utility>
 
 namespace milter::core {
 
+void scene::heard(stage at) {
+    last_heard = at;
+    last_told = "abort";
+    answer_due = true;
+}
+
+void scene::note_header(std::optional<child_index> by, edit const& what) {
+    if (!what.is_of_header() || what.deletes_header()) return;
+    std::string_view value = what.value;
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    when.out->add(header_told{by, when.out->keep_text(what.name), when.out->keep_text(value)});
+}
+
 void scene::answer(stage at, verdict const& said) {
+    expects(std::exchange(answer_due, false) && at == last_heard, "a command of the MTA gets one answer");
+    last_told = name_of(said);
     if (!agreed.answered(at)) return;
     when.out->send_to_mta([&](std::string& out) { encode(out, said); });
 }
@@ -51,7 +68,7 @@ ballot scene::ballot_of_lost(child_index i, stage at) const {
 }
 
 void scene::note(std::optional<child_index> child, stage at, std::string text) {
-    when.out->add(oddity{child, at, std::move(text)});
+    when.out->add(oddity{child, at, std::move(text), std::string(queue_id())});
 }
 
 void scene::leave_message(child_index i, std::string_view said) {
@@ -64,19 +81,21 @@ void scene::leave_message(child_index i, std::string_view said) {
     if (children.at(i).evaluated()) when.out->add(evaluated{i, mail->queue_id, mine.result});
 }
 
-void scene::skip_message(child_index i, std::string const& reason) {
+void scene::skip_message(child_index i, skip_cause const& why) {
     auto& mine = mail->parts[i];
     if (mine.done) return;
     if (mine.told) children.abort(i);
     mine.done = true;
     mine.result.said = children.at(i).said = "skipped";
-    mine.result.skipped_by = reason;
+    mine.result.skipped_by = why.text;
+    mine.result.skipped_at = why.at;
+    when.out->add(child_skipped{i, why.condition, why.at});
 }
 
 bool scene::skip_without_recipients(child_index i) {
     auto const& mine = mail->parts[i];
     if (mine.done || !mine.recipient_hidden || mine.recipient_shown) return false;
-    skip_message(i, std::string(mine.result.skipped_by));
+    skip_message(i, mine.hidden_by);
     return true;
 }
 
@@ -90,6 +109,7 @@ void scene::report(bool aborted) {
     mail->reported = true;
     message_done done;
     done.queue_id = mail->queue_id;
+    done.client = client_for_log();
     done.sender = mail->sender;
     done.recipients = mail->recipients;
     done.refused_recipients = mail->refused_recipients;
@@ -97,6 +117,7 @@ void scene::report(bool aborted) {
     done.said = mail->decided.value_or(verdict{});
     done.at = mail->decided_at;
     done.aborted = aborted;
+    done.quarantined = mail->quarantined;
     done.decided_by = mail->decided_by;
     for (child_index i = 0; i < children.size(); ++i) {
         auto result = mail->parts[i].result;
@@ -104,11 +125,13 @@ void scene::report(bool aborted) {
         if (result.said.empty() && !one.skipped_by.empty()) {
             result.said = "skipped";
             result.skipped_by = one.skipped_by;
+            result.skipped_at = one.skipped_at;
         } else if (result.said.empty()) {
             result.said = one.link == child::link::failed ? "failed"
                           : one.link == child::link::left ? "left"
                                                           : "not-asked";
         }
+        if (result.said == "failed") result.lost_by = one.lost_by;
         done.children.push_back(std::move(result));
     }
     when.out->add(std::move(done));

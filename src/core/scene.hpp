@@ -33,14 +33,23 @@ struct scene {
     std::uint32_t minute_of_week = 0;
 
     std::unique_ptr<message> mail;
-    std::uint64_t messages = 0; // begun so far
+    std::uint64_t messages = 0;                      // begun so far
+    std::optional<stage> last_heard;                 // the MTA's last command
+    bool answer_due = false;                         // it has not been answered yet
+    std::string_view last_told = name_of(verdict{}); // what it was answered, in the words of session_ended
     body_id last_body = 0;
 
+    // A command of the MTA; until it is answered, it is the one that an end would abort.
+    void heard(stage at);
     // Answers the MTA's command, if it expects an answer to it.
     void answer(stage at, verdict const& said);
     milliseconds command_timeout() const;
 
+    // For statistics (logs 4): told by a child; by nobody: passed on.
+    void note_header(std::optional<child_index> by, edit const& what);
+
     message& need_mail();
+    client_of client_for_log() const { return {client.address, client.host}; }
     std::string_view queue_id() const { return mail ? std::string_view(mail->queue_id) : std::string_view(); }
     // What conditions of later children may know of this one: a word of core::child_said, or "".
     std::string_view result_so_far(child_index i) const { return children.at(i).said; }
@@ -57,7 +66,7 @@ struct scene {
     // A to a child that is in the message and has not finished; it has no part in it from then on.
     void leave_message(child_index i, std::string_view said);
     // A condition leaves the child out of the rest of the message (chain P59, P60).
-    void skip_message(child_index i, std::string const& reason);
+    void skip_message(child_index i, skip_cause const& why);
     // The same if conditions have hidden every recipient from it; false otherwise.
     bool skip_without_recipients(child_index i);
     // Ends the message for all who still have a part in it, except evaluation-mode children when

@@ -15,6 +15,23 @@ void session::handle(event const& happened, microseconds now, actions& out) {
     advance();
 }
 
+// Little is trusted any more: what the MTA waits for, and that all connections end.
+void session::break_off(microseconds now, actions& out) {
+    if (finished_) return;
+    shared_.when = {&out, now};
+    auto const at = shared_.last_heard;
+    if (at && *at != stage::negotiate && shared_.answer_due && shared_.agreed.answered(*at)) {
+        bool const perhaps_edited = *at == stage::end_of_message;
+        auto const costs = perhaps_edited ? fallback::temp_fail : shared_.rules.on_no_child_left;
+        auto const said = verdict_of(costs).value_or(verdict::of(verdict::kind::accept));
+        out.send_to_mta([&](std::string& bytes) { encode(bytes, said); });
+    }
+    for (child_index i = 0; i < shared_.children.size(); ++i)
+        out.add(close_child{i});
+    out.add(close_mta{});
+    mta_gone_ = finished_ = true;
+}
+
 // Everything that can go on, goes on; then what the MTA said meanwhile.
 void session::advance() {
     for (;;) {
@@ -31,6 +48,7 @@ void session::advance() {
 }
 
 void session::on(mta_connected const& begun) {
+    began_ = shared_.when.now;
     shared_.sessions = begun.sessions;
     shared_.minute_of_week = begun.minute_of_week;
     await_mta(shared_.rules.offer_timeout);
@@ -46,6 +64,8 @@ void session::advance_negotiation() {
     for (std::size_t i = 0; i < shared_.children.size(); ++i)
         if (shared_.children.at(i).settling() && !shared_.children.at(i).evaluated()) return;
     negotiated_ = true;
+    shared_.last_told = name_of(verdict{});
+    shared_.answer_due = false;
     auto const all = prospects();
     shared_.agreed = answer_to_mta(shared_.offer, all, shared_.rules.mta);
     shared_.children.macros.set_lists(shared_.agreed, shared_.rules.mta);
@@ -106,7 +126,7 @@ verdict session::agreement_of_all() const {
 void session::refuse_session(stage at, verdict said, child_index by) {
     for (child_index i = 0; i < shared_.children.size(); ++i)
         shared_.children.quit(i);
-    shared_.when.out->add(session_decided{at, said, by});
+    shared_.when.out->add(session_decided{at, said, by, shared_.client_for_log()});
     refused_ = std::move(said);
 }
 
@@ -122,7 +142,7 @@ void session::settle_message(stage at, verdict said, child_index by) {
 void session::advance_content() {
     if (!shared_.mail) return;
     content_.advance();
-    if (body_pending_) answer_body();
+    if (body_pending_) advance_body();
     if (end_pending_ && !replaying_ && shared_.mail->decided) answer_end_of_message();
     if (shared_.mail && shared_.mail->complete) {
         for (child_index i = 0; i < shared_.children.size(); ++i)
@@ -132,13 +152,23 @@ void session::advance_content() {
     }
 }
 
+// A body of which the MTA is not far ahead is never stored whole.
+void session::advance_body() {
+    if (!shared_.agreed.answered(stage::body) || !content_.body_waits()) return answer_body();
+    if (std::exchange(body_held_up_, true)) return;
+    shared_.when.out->add(arm{{deadline::kind::body}, shared_.rules.body_patience});
+}
+
 void session::answer_body() {
     body_pending_ = false;
+    if (std::exchange(body_held_up_, false)) shared_.when.out->add(disarm{{deadline::kind::body}});
     auto const& mail = *shared_.mail;
     if (mail.decided && mail.decided->terminal()) {
         shared_.answer(stage::body, *mail.decided);
         shared_.report(false);
     } else if (shared_.agreed.steps.has(wire::step::skip) && !content_.body_wanted()) {
+        shared_.last_told = "skip";
+        shared_.answer_due = false;
         shared_.when.out->send_to_mta(
             [](std::string& out) { wire::encode(out, wire::decision{wire::answer::skip}); });
     } else {
@@ -155,6 +185,11 @@ void session::answer_end_of_message() {
     bool const leading_space = shared_.agreed.steps.has(wire::step::leading_space);
     for (auto const& one : mail.replay)
         shared_.when.out->send_to_mta([&](std::string& out) { encode(out, one, leading_space); });
+    for (auto const& one : mail.replay) {
+        shared_.note_header({}, one);
+        if (one.what != edit::kind::quarantine || std::exchange(mail.quarantined, true)) continue;
+        shared_.when.out->add(quarantine_told{});
+    }
     if (!mail.body_replaced) return final_answer();
     replaying_ = true;
     body_told_ = 0;
@@ -213,6 +248,11 @@ void session::on(deadline_passed const& passed) {
         return shared_.when.out->add(arm{{deadline::kind::progress}, shared_.rules.progress_interval});
     case deadline::kind::question:
         return conditions_.give_up();
+    case deadline::kind::body:
+        if (body_pending_) answer_body();
+        return;
+    case deadline::kind::client:
+        return look_for_client();
     case deadline::kind::connecting:
         return shared_.fail(i, stage::negotiate, failure::late, "not connected within connection_timeout");
     case deadline::kind::reply: {
@@ -247,9 +287,14 @@ void session::on(mta_lost const&) {
     end_session(false);
 }
 
+bool session::between_messages() const {
+    return !waiting() && held_.empty() && (!shared_.mail || shared_.mail->complete);
+}
+
 void session::on(stop_now const&) {
     auto const later = verdict::of(verdict::kind::temp_fail);
     if (asked_) shared_.answer(asked_->at(), later);
+    if (body_pending_) shared_.answer(stage::body, later);
     if (end_pending_ && !replaying_) shared_.answer(stage::end_of_message, later);
     end_session(false);
     for (child_index i = 0; i < shared_.children.size(); ++i)
@@ -261,17 +306,23 @@ void session::on(stop_now const&) {
 void session::end_session(bool politely) {
     if (mta_gone_) return;
     abandon_command();
+    forget_client();
     if (shared_.mail && !shared_.mail->complete) {
         bool const had_verdict = shared_.mail->decided.has_value();
         if (!politely) shared_.dismiss(false);
         shared_.report(!had_verdict);
         shared_.drop_mail();
     }
+    note_end();
     mta_gone_ = true;
     held_.clear();
     shared_.when.out->add(disarm{{deadline::kind::mta}});
     shared_.when.out->add(disarm{{deadline::kind::negotiation}});
     shared_.when.out->add(close_mta{});
+}
+
+void session::note_end() {
+    shared_.when.out->add(session_ended{shared_.last_heard, shared_.last_told, shared_.when.now - began_});
 }
 
 void session::release_finished_children() {

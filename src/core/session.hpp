@@ -33,12 +33,32 @@ public:
 
     // now: since any fixed point in time; never goes back. The actions are appended, in the order to be
     // performed.
+    // Throws broken_invariant; what it has added by then is to be performed, then break_off() is the only way
+    // on.
     void handle(event const& happened, microseconds now, actions& out);
+    // The MTA gets manager.fallback_status if it waits for an answer (a temporary failure at the end of the
+    // message, whose edits it may have in part), and the session ends.
+    void break_off(microseconds now, actions& out);
     // Nothing will happen any more: the session can go.
     bool finished() const { return finished_; }
+    // The MTA waits for nothing and has no message open: nothing is lost if the session ends here.
+    bool between_messages() const;
 
     // For logs: what is known of the message at hand.
     std::string_view queue_id() const { return shared_.queue_id(); }
+
+    // For who looks on: what it is at. The views are good until the next handle().
+    struct sight {
+        enum class awaited : std::uint8_t { mta, children, conditions };
+        stage at = stage::negotiate; // the last command of the MTA
+        awaited waits = awaited::mta;
+        std::vector<child_index> children; // that it waits for
+        std::string_view client_host;      // "" before connect
+        std::string_view client_address;
+        std::string_view sender;
+        std::string_view queue_id;
+    };
+    sight look() const;
 
 private:
     void on(mta_connected const&);
@@ -53,6 +73,7 @@ private:
     void on(body_sent_to_mta const&);
     void on(body_not_kept const&);
     void on(answered const&);
+    void on(client_checked const&);
     void on(stop_now const&);
 
     // session_mta.cpp: what the MTA says
@@ -83,6 +104,7 @@ private:
 
     // session_child.cpp: what a child says
     void reply_from(child_index i, wire::reply const& said);
+    void note_answer(child_index i, wire::reply const& said, stage at);
     void note_state(child_index i, wire::reply const& said, stage at);
     void decision_from(child_index i, wire::reply const& said, child::owed debt);
     void envelope_decision(child_index i, stage at, wire::reply const& said);
@@ -92,6 +114,12 @@ private:
     void catch_up(child_index i);
     bool fits_agreement(child_index i);
 
+    // session_client.cpp: whether the SMTP client is still there
+    void watch_client();
+    void forget_client();
+    void look_for_client();
+    verdict without_client(stage at) const;
+
     // session.cpp: what follows from it
     void advance();
     void advance_negotiation();
@@ -100,6 +128,7 @@ private:
     void refuse_session(stage at, verdict said, child_index by);
     void refuse_session_late();
     void settle_message(stage at, verdict said, child_index by);
+    void advance_body();
     void answer_body();
     void advance_content();
     void answer_end_of_message();
@@ -107,10 +136,12 @@ private:
     void final_answer();
     verdict agreement_of_all() const;
     void end_session(bool politely);
+    void note_end();
     void release_finished_children();
     void await_mta(milliseconds at_most);
     void send_progress();
-    bool waiting() const { return (offered_ && !negotiated_) || asked_ || end_pending_; }
+    bool waits_for(child const& one) const;
+    bool waiting() const { return (offered_ && !negotiated_) || asked_ || body_pending_ || end_pending_; }
 
     scene shared_;
     memory const* known_;
@@ -118,6 +149,7 @@ private:
     content content_{shared_, conditions_};
     std::uint64_t commands_ = 0; // so far
 
+    stage last_command_ = stage::negotiate;
     bool offered_ = false;           // the MTA's offer has come
     bool negotiated_ = false;        // and been answered
     std::optional<envelope> asked_;  // the MTA waits for the answer to this
@@ -126,6 +158,7 @@ private:
     std::optional<session_decided> refused_late_;
     bool end_pending_ = false;    // the MTA waits for the answer to its end of message
     bool body_pending_ = false;   // the MTA waits for the answer to a piece of body
+    bool body_held_up_ = false;   // on purpose
     bool replaying_ = false;      // edits have gone, the body is on its way
     std::uint64_t body_told_ = 0; // of the final body, to the MTA
     struct held_packet {
@@ -138,6 +171,9 @@ private:
     std::optional<stage> unused_macros_; // a D whose command has not come yet
     milliseconds mta_waits_{0};          // the deadline of the MTA's next packet
     microseconds progress_sent_{0};
+    std::uint32_t last_check_ = 0; // of the client
+    bool checking_ = false;        // its answer has not come yet
+    microseconds began_{0};
     bool mta_gone_ = false;
     bool finished_ = false;
 };

@@ -129,10 +129,37 @@ void session::reply_from(child_index i, wire::reply const& said) {
     auto const debt = one.owes.front();
     if (auto* const mine = shared_.part(i); mine && heard)
         mine->result.took += shared_.when.now - one.asked_at;
+    if (heard) note_answer(i, said, debt.what);
     shared_.children.settle(i);
     note_state(i, said, debt.what);
     if (!debt.overtaken) decision_from(i, said, debt);
     shared_.children.resume(i);
+}
+
+// For the figures; that its connection has failed is told as its failure.
+void session::note_answer(child_index i, wire::reply const& said, stage at) {
+    using wire::answer;
+    using kind = verdict::kind;
+    auto const took = shared_.when.now - shared_.children.at(i).asked_at;
+    auto const note = [&](kind what) { shared_.when.out->add(child_answered{i, at, what, took}); };
+    if (auto const* const code = std::get_if<wire::reply_code>(&said))
+        return note(code->text.starts_with('5') ? kind::reject : kind::temp_fail);
+    switch (std::get<wire::decision>(said).what) {
+    case answer::go_on:
+    case answer::skip:
+        return note(kind::go_on);
+    case answer::accept:
+        return note(kind::accept);
+    case answer::reject:
+        return note(kind::reject);
+    case answer::discard:
+        return note(kind::discard);
+    case answer::temp_fail:
+    case answer::shutdown:
+        return note(kind::temp_fail);
+    case answer::conn_fail:
+        return;
+    }
 }
 
 // A libmilter goes back to the state after helo when it accepts anything, or refuses anything but a recipient
@@ -194,6 +221,8 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
         heard = verdict{};
     }
     shared_.children.at(i).said = heard->what == verdict::kind::go_on ? "" : name_of(*heard);
+    bool const leaves = heard->what != verdict::kind::go_on && (at == stage::connect || at == stage::helo);
+    if (leaves) shared_.children.note_left(i, at, name_of(*heard));
     if (heard->what == verdict::kind::accept) accepted(i, at);
     auto* const mine = shared_.part(i);
     bool const one_recipient = at == stage::rcpt && heard->what != verdict::kind::discard;
@@ -207,7 +236,7 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
     if (asked_) asked_->answered_late(i, *heard); // it was told of connect or helo only now
     shared_.children.quit(i);
     if (at == stage::unknown || (refused_late_ && refused_late_->by < i)) return;
-    refused_late_ = session_decided{at, std::move(*heard), i};
+    refused_late_ = session_decided{at, std::move(*heard), i, {}};
     if (!asked_) refuse_session_late();
 }
 

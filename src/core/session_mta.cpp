@@ -31,15 +31,16 @@ void session::on(from_mta const& said) {
     if (mta_gone_) return;
     auto const& packet = said.packet;
     await_mta(shared_.rules.idle_timeout);
-    if (!waiting()) return from_mta_now(packet);
     // These overtake whatever is pending (chain P49).
     using std::string_view_literals::operator""sv;
-    if ("AQK"sv.find(packet.code) != std::string_view::npos && negotiated_) {
+    if (waiting() && negotiated_ && "AQK"sv.find(packet.code) != std::string_view::npos) {
         held_.clear();
         held_bytes_ = 0;
         abandon_command();
         return from_mta_now(packet);
     }
+    if (body_pending_) answer_body(); // it does not wait for what we need not say
+    if (!waiting() && held_.empty()) return from_mta_now(packet);
     hold_back(packet);
 }
 
@@ -72,6 +73,7 @@ void session::repair_and_take(wire::frame const& packet, wire::error why) {
         return refuse_mta("it does not speak the milter protocol: " + std::string(wire::describe(why)));
     shared_.note({}, *at,
                  "the MTA's packet is broken: " + std::string(wire::describe(why)) + "; temporary failure");
+    shared_.heard(*at);
     shared_.answer(*at, verdict::of(verdict::kind::temp_fail));
 }
 
@@ -91,6 +93,7 @@ void session::take(wire::command const& what, wire::frame const& packet) {
         return;
     }
     auto const at = *stage_of(packet.code);
+    shared_.heard(at);
     if (refused_) return shared_.answer(at, *refused_);
     if (auto const why = out_of_order(at); !why.empty()) {
         shared_.note({}, at, std::string(why) + "; temporary failure");
@@ -122,6 +125,7 @@ void session::take(wire::negotiate const& offer) {
     if (offered_) return refuse_mta("a second offer");
     if (offer.version < 2) return refuse_mta("it offers protocol version " + std::to_string(offer.version));
     offered_ = true;
+    shared_.heard(stage::negotiate);
     shared_.offer = offer;
     shared_.children.offered(offer);
     shared_.when.out->add(arm{{deadline::kind::negotiation}, shared_.rules.negotiation_timeout});
@@ -166,6 +170,7 @@ void session::pass_on_unused_macros() {
 
 void session::take_command(wire::command const& what, wire::frame const& packet) {
     auto const at = *stage_of(packet.code);
+    last_command_ = at;
     switch (at) {
     case stage::connect:
         return take_connect(std::get<wire::connect>(what), packet);
@@ -200,6 +205,7 @@ void session::take_connect(wire::connect const& what, wire::frame const& packet)
     shared_.connect = packet.payload;
     shared_.client = {std::string(what.host), what.family, std::string(what.address), what.port,
                       parse_address(what.address)};
+    watch_client();
     ask({stage::connect, packet.payload});
 }
 
@@ -309,12 +315,13 @@ void session::abandon_command() {
         shared_.children.macros.used(asked_->at());
         asked_.reset();
     }
+    if (body_held_up_) shared_.when.out->add(disarm{{deadline::kind::body}});
     if (end_pending_) {
         shared_.when.out->add(disarm{{deadline::kind::end_of_message}});
         shared_.children.macros.used(stage::end_of_message);
     }
     shared_.when.out->add(disarm{{deadline::kind::progress}});
-    end_pending_ = body_pending_ = replaying_ = false;
+    end_pending_ = body_pending_ = body_held_up_ = replaying_ = false;
     if (refused_late_) refuse_session_late();
 }
 
@@ -329,6 +336,11 @@ void session::abort_message() {
 // K: the session is over, another begins on the same connection with the same agreement (chain P47).
 void session::begin_again() {
     if (shared_.mail) abort_message();
+    forget_client();
+    note_end();
+    began_ = shared_.when.now;
+    shared_.last_heard.reset();
+    shared_.last_told = name_of(verdict{});
     for (child_index i = 0; i < shared_.children.size(); ++i) {
         shared_.children.quit(i);
         shared_.children.begin_again(i);
@@ -343,7 +355,8 @@ void session::begin_again() {
 
 void session::refuse_mta(std::string why) {
     if (mta_gone_) return;
-    shared_.when.out->add(session_refused{std::move(why)});
+    shared_.last_told = "error";
+    shared_.when.out->add(session_refused{std::move(why), std::string(shared_.queue_id())});
     end_session(false);
 }
 

@@ -1,6 +1,8 @@
 #include "daemon/evaluator.hpp"
 
 #include "config/defaults.hpp"
+#include "daemon/early_signals.hpp"
+#include "daemon/exec_words.hpp"
 #include "io/descriptor.hpp"
 
 #include <algorithm>
@@ -79,6 +81,7 @@ std::string request_text(evaluation_request const& request) {
     text["effective_user"] = nullptr;
     if (request.effective_user) text["effective_user"] = *request.effective_user;
     text["defaults"] = config::defaults();
+    if (!request.custom_file.empty()) text["custom_file"] = request.custom_file;
     text["workers"] = request.workers;
     text["memory_limit"] = request.memory_limit;
     text["time_limit"] = static_cast<double>(request.time_limit.count()) / 1000;
@@ -94,14 +97,6 @@ std::vector<std::string> environment() {
         if (std::strncmp(*line, "MILTER_MANAGER_", 15) == 0) lines.emplace_back(*line);
     }
     return lines;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& lines) {
-    std::vector<char*> all;
-    for (auto& line : lines)
-        all.push_back(line.data());
-    all.push_back(nullptr);
-    return all;
 }
 
 // The Ruby process and everything in its process group; ends with us.
@@ -148,8 +143,8 @@ int ruby_process::start(std::string const& library, int request, int printed, in
 
     std::vector<std::string> words{"ruby", "-EUTF-8", library + "/evaluate.rb"};
     std::vector<std::string> variables = environment();
-    int const failed = posix_spawnp(&pid_, "ruby", &actions, &attributes, pointers(words).data(),
-                                    pointers(variables).data());
+    int const failed = posix_spawnp(&pid_, "ruby", &actions, &attributes, exec_words(words).data(),
+                                    exec_words(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failed) pid_ = -1;
@@ -222,7 +217,8 @@ private:
 std::string conversation::run() {
     for (bool over = false; !over;) {
         over = ruby_->over() || (limits_.workers && !reported_.ours);
-        if (limits_.stop.stop_requested()) return "the evaluation of the configuration was given up";
+        if (limits_.stop.stop_requested() || end_was_noted())
+            return "the evaluation of the configuration was given up";
         if (!over && !wait()) {
             return fmt::format(
                 "the configuration was not evaluated within {} s and was ended; look for a loop or for "

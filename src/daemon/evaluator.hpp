@@ -19,6 +19,7 @@ struct evaluation_request {
     std::vector<std::string> load_path;        // directories, first wins
     std::optional<std::string> effective_user; // of the command line
     std::string library;                       // directory of evaluate.rb
+    std::string custom_file;                   // instead of the one of the load path; "" = that one
     bool workers = false;                      // the process stays, as the parent of workers
     std::chrono::milliseconds time_limit{60'000};
     std::size_t memory_limit = std::size_t{1} << 30; // bytes of address space

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
@@ -18,16 +19,6 @@ namespace {
 using config::complaint;
 
 constexpr std::size_t longest_json = 16U << 20; // bytes
-
-std::vector<std::string> load_path(options const& by) {
-    std::vector<std::string> path;
-    if (by.config_dir) path.push_back(*by.config_dir);
-    if (char const* directory = std::getenv("MILTER_MANAGER_CONFIG_DIR"); directory && *directory) {
-        path.emplace_back(directory);
-    }
-    path.push_back(configuration_directory());
-    return path;
-}
 
 std::optional<std::string> effective_user(options const& by) {
     std::optional<std::string> user;
@@ -70,13 +61,14 @@ loaded from_json(std::string const& path, options const& by) {
     return {std::move(read), {}, {}};
 }
 
-loaded from_ruby(options const& by, std::stop_token stop) {
+loaded from_ruby(options const& by, std::stop_token stop, std::string const& custom_file) {
     evaluation_request request;
+    request.custom_file = custom_file;
     request.load_path = load_path(by);
     request.effective_user = effective_user(by);
     request.library = ruby_library();
     request.stop = std::move(stop);
-    request.workers = by.task == task::serve;
+    request.workers = by.task == task::serve || by.task == task::explain;
     request.time_limit = time_limit(request.time_limit);
     auto done = evaluate(request);
     if (!done) {
@@ -88,10 +80,28 @@ loaded from_ruby(options const& by, std::stop_token stop) {
     return {std::move(read), std::move(done->printed), std::move(done->ruby)};
 }
 
+// Of the files that the process itself writes.
+void begin_paths_at(std::filesystem::path const& base, config::snapshot& what) {
+    for (auto* const path : {&what.live.log.path, &what.live.spool_directory, &what.fixed.pid_file})
+        if (*path && !(*path)->empty() && **path != "-") *path = (base / **path).string();
+}
+
 } // namespace
 
-loaded load(options const& by, std::stop_token stop) {
-    return by.config_file ? from_json(*by.config_file, by) : from_ruby(by, std::move(stop));
+std::vector<std::string> load_path(options const& by) {
+    std::vector<std::string> path;
+    if (by.config_dir) path.push_back(*by.config_dir);
+    if (char const* directory = std::getenv("MILTER_MANAGER_CONFIG_DIR"); directory && *directory) {
+        path.emplace_back(directory);
+    }
+    path.push_back(configuration_directory());
+    return path;
+}
+
+loaded load(options const& by, std::stop_token stop, std::string const& custom_file) {
+    auto what = by.config_file ? from_json(*by.config_file, by) : from_ruby(by, std::move(stop), custom_file);
+    if (what.result && !by.base.empty()) begin_paths_at(by.base, *what.result);
+    return what;
 }
 
 } // namespace milter::daemon

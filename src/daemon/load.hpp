@@ -22,7 +22,11 @@ struct loaded {
     proxy::ruby_process ruby; // that can run its blocks; only when it is to serve
 };
 
-// stop: gives an evaluation up, which then is a complaint.
-loaded load(options const& by, std::stop_token stop = {});
+// stop: gives an evaluation up, which then is a complaint. custom_file: a path to read instead of the
+// milter-manager.custom.conf of the load path; "" = that one.
+loaded load(options const& by, std::stop_token stop = {}, std::string const& custom_file = {});
+
+// The directories that configuration files are looked for in, without the user's (configuration 1.1).
+std::vector<std::string> load_path(options const& by);
 
 } // namespace milter::daemon

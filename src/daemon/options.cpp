@@ -4,9 +4,14 @@
 #include "config/nearest.hpp"
 #include "config/schema.hpp"
 #include "config/settings_page.hpp"
+#include "observe/events.hpp"
+#include "observe/metrics_table.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
@@ -154,6 +159,10 @@ private:
     }
     std::optional<std::string> unknown() const;
     tl::expected<options, farewell> chosen() const;
+    void add_explain();
+    void add_record();
+    tl::expected<std::optional<proxy::record_wish>, std::string> record_wish() const;
+    std::string problem_of_explain() const;
 
     CLI::App app_{"A filter manager between a mail server and its milters.", "milter-manager"};
     std::vector<std::pair<overriding const*, CLI::Option*>> overriding_;
@@ -164,7 +173,16 @@ private:
     bool explain_detection_ = false;
     bool config_reference_ = false;
     bool config_schema_ = false;
+    bool log_reference_ = false;
+    bool replace_ = false;
+    bool metrics_reference_ = false;
     bool version_ = false;
+    bool explain_ = false;
+    explain::request mail_;
+    std::string record_;
+    std::string record_sample_ = "1";
+    std::string record_mask_;
+    std::string record_max_bytes_ = "104857600";
 };
 
 command_line::command_line() {
@@ -182,7 +200,16 @@ command_line::command_line() {
                   "Print the reference of all settings, as Markdown, and end.");
     app_.add_flag("--config-schema", config_schema_,
                   "Print the JSON Schema of the configuration as JSON (--config-file), and end.");
+    app_.add_flag("--log-reference", log_reference_,
+                  "Print the reference of all events and keys of the log, as Markdown, and end.");
+    app_.add_flag(
+        "--replace", replace_,
+        "Take the sockets over from the running milter-manager, which finishes its sessions and ends.");
+    app_.add_flag("--metrics-reference", metrics_reference_,
+                  "Print the table of all metrics, as Markdown, and end.");
     app_.add_flag("--version", version_, "Print the version and end.");
+    add_explain();
+    add_record();
     for (auto const& one : table) {
         bool const is_flag = *one.argument == '\0';
         auto* option = is_flag ? app_.add_flag(one.names, one.help)
@@ -190,6 +217,77 @@ command_line::command_line() {
         if (!is_flag) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         overriding_.emplace_back(&one, option);
     }
+}
+
+void command_line::add_explain() {
+    app_.add_flag("--explain", explain_,
+                  "Run one mail through the conditions and the milters, print what became of it, and end.");
+    auto const add = [this](char const* name, std::string& to, char const* word, char const* help) {
+        app_.add_option(name, to, help)
+            ->option_text(word)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    };
+    add("--client", mail_.client, "ADDRESS", "Of --explain: the IP address of the SMTP client.");
+    add("--client-name", mail_.client_name, "NAME", "Of --explain: its name; without, it has none.");
+    add("--helo", mail_.helo, "NAME", "Of --explain: what it says in HELO.");
+    add("--from", mail_.from, "ADDRESS", "Of --explain: the sender.");
+    app_.add_option("--to", mail_.to, "Of --explain: a recipient; may be given several times.")
+        ->expected(1)
+        ->option_text("ADDRESS")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add("--mail-file", mail_.mail_file, "FILE", "Of --explain: header and body.");
+    app_.add_flag("--dry", mail_.dry, "Of --explain: only the conditions; no milter is asked.");
+    app_.add_flag("--json", mail_.json, "Of --explain: print JSON.");
+}
+
+std::string command_line::problem_of_explain() const {
+    if (explain_) return explain::problem_of(mail_);
+    for (auto const* name :
+         {"--client", "--client-name", "--helo", "--from", "--to", "--mail-file", "--dry", "--json"})
+        if (app_.count(name) != 0) return fmt::format("{} is an option of --explain", name);
+    return {};
+}
+
+void command_line::add_record() {
+    auto const add = [this](char const* name, std::string& to, char const* word, char const* help) {
+        app_.add_option(name, to, help)
+            ->option_text(word)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    };
+    add("--record", record_, "DIRECTORY",
+        "Write each session to a file there, for milter-test-server --replay.");
+    add("--record-sample", record_sample_, "FRACTION",
+        "Of --record: of so many of the sessions, 0 to 1 (1).");
+    add("--record-mask", record_mask_, "WHAT", "Of --record: hide addresses, bodies, or addresses,bodies.");
+    add("--record-max-bytes", record_max_bytes_, "N",
+        "Of --record: of all files together (104857600); the oldest are removed.");
+}
+
+tl::expected<std::optional<proxy::record_wish>, std::string> command_line::record_wish() const {
+    for (auto const* name : {"--record-sample", "--record-mask", "--record-max-bytes"})
+        if (record_.empty() && app_.count(name) != 0)
+            return tl::unexpected(fmt::format("{} is an option of --record", name));
+    if (record_.empty()) return std::nullopt;
+    proxy::record_wish wish;
+    wish.directory = record_;
+    char* end = nullptr;
+    wish.sample = std::strtod(record_sample_.c_str(), &end);
+    if (record_sample_.empty() || *end != '\0' || !(wish.sample >= 0 && wish.sample <= 1))
+        return tl::unexpected(
+            fmt::format("--record-sample: \"{}\" is not a number from 0 to 1", record_sample_));
+    for (std::string_view rest = record_mask_; !rest.empty();) {
+        auto const word = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        if (word != "addresses" && word != "bodies")
+            return tl::unexpected(fmt::format("--record-mask: \"{}\" is neither addresses nor bodies", word));
+        (word == "bodies" ? wish.masks.bodies : wish.masks.addresses) = true;
+    }
+    auto const most = as_integer(record_max_bytes_);
+    if (!most || most->as_int64() <= 0)
+        return tl::unexpected(
+            fmt::format("--record-max-bytes: \"{}\" is not a number of bytes", record_max_bytes_));
+    wish.max_bytes = static_cast<std::uint64_t>(most->as_int64());
+    return wish;
 }
 
 // The first word that is no option and no option's value.
@@ -212,9 +310,16 @@ tl::expected<options, farewell> command_line::chosen() const {
     options result;
     if (app_.count("--config-dir") != 0) result.config_dir = config_dir_;
     if (app_.count("--config-file") != 0) result.config_file = config_file_;
+    result.replace = replace_;
     if (check_config_) result.task = task::check_config;
     if (explain_detection_) result.task = task::explain_detection;
     if (show_config_) result.task = task::show_config;
+    if (auto const problem = problem_of_explain(); !problem.empty()) return tl::unexpected(mistake(problem));
+    if (explain_) result.task = task::explain;
+    result.mail = mail_;
+    auto record = record_wish();
+    if (!record) return tl::unexpected(mistake(record.error()));
+    result.record = std::move(*record);
     for (auto const* given : app_.parse_order()) {
         auto const found = std::find_if(overriding_.begin(), overriding_.end(),
                                         [&](auto const& one) { return one.second == given; });
@@ -243,11 +348,32 @@ tl::expected<options, farewell> command_line::read(int argc, char const* const* 
     if (version_)
         return tl::unexpected(farewell{0, fmt::format("milter-manager {}\n", config::built_in::version)});
     if (config_reference_) return tl::unexpected(farewell{0, config::settings_page()});
+    if (log_reference_) return tl::unexpected(farewell{0, observe::log_reference()});
     if (config_schema_) return tl::unexpected(farewell{0, json::serialize(config::schema()) + "\n"});
+    if (metrics_reference_) return tl::unexpected(farewell{0, observe::metrics_reference()});
     return chosen();
 }
 
 } // namespace
+
+std::optional<bool> wants_background(options const& by) {
+    std::optional<bool> wanted;
+    for (auto const& one : by.overrides)
+        if (one.section == "manager" && one.name == "daemon") wanted = one.to.as_bool();
+    return wanted;
+}
+
+void stay_here(options& by) {
+    std::error_code unknown;
+    auto const here = std::filesystem::current_path(unknown);
+    by.base = unknown ? "/" : here.string();
+    for (auto* const path : {&by.config_dir, &by.config_file})
+        if (*path) *path = (here / **path).lexically_normal().string();
+    if (by.record) by.record->directory = (here / by.record->directory).lexically_normal().string();
+    for (auto const* const name : {"MILTER_MANAGER_CONFIG_DIR", "MILTER_MANAGER_RUBYLIB", "MILTER_LOG_PATH"})
+        if (char const* given = std::getenv(name); given && *given && std::string_view(given) != "-")
+            ::setenv(name, (here / given).c_str(), 1);
+}
 
 tl::expected<options, farewell> parse_options(int argc, char const* const* argv) {
     return command_line().read(argc, argv);

@@ -1,50 +1,73 @@
 #include "daemon/pid_file.hpp"
 
+#include <array>
 #include <cerrno>
-#include <fstream>
+#include <charconv>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace milter::daemon {
 
-tl::expected<pid_file, std::string> pid_file::write(std::string path) {
-    auto const failure = [&path] {
-        int const number = errno;
-        return tl::unexpected("failed to create PID file: " + path + ": " +
-                              std::generic_category().message(number));
-    };
-    // A new file and a rename: whoever reads it never sees half a number, and no link is followed.
-    std::string const fresh = path + "." + std::to_string(::getpid());
-    int const file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (file < 0) return failure();
-    std::string const text = std::to_string(::getpid()) + "\n";
-    bool const written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::close(file);
-    if (!written || ::rename(fresh.c_str(), path.c_str()) < 0) {
-        auto const failed = failure();
-        ::unlink(fresh.c_str());
-        return failed;
-    }
-    pid_file kept;
-    kept.path_ = std::move(path);
-    return kept;
-}
-
-pid_file::pid_file(pid_file&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-
-pid_file& pid_file::operator=(pid_file&& other) noexcept {
-    std::swap(path_, other.path_);
-    return *this;
+void pid_file::use(std::string path) {
+    path_ = std::move(path);
+    number_ = ::getpid();
+    std::filesystem::path const whole(path_);
+    auto const parent = whole.parent_path();
+    name_ = whole.filename();
+    directory_ =
+        io::descriptor(::open(parent.empty() ? "." : parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory_) no_directory_ = errno;
 }
 
 pid_file::~pid_file() {
-    if (path_.empty()) return;
-    long number = 0;
-    std::ifstream(path_) >> number;
-    if (number == ::getpid()) ::unlink(path_.c_str());
+    remove();
+}
+
+std::string pid_file::failure(int number) const {
+    return "failed to create PID file: " + path_ + ": " + std::generic_category().message(number);
+}
+
+int pid_file::write() {
+    if (!directory_) return no_directory_;
+    // To replace a file is all right, and a link; not a device, or somebody's socket.
+    struct stat there {};
+    if (::fstatat(directory_.number(), name_.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
+        return S_ISDIR(there.st_mode) ? EISDIR : EEXIST;
+    // A new file and a rename: whoever reads it never sees half a number, and no link is followed.
+    auto const fresh = name_ + "." + std::to_string(number_);
+    int const in = directory_.number();
+    io::descriptor file(
+        ::openat(in, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!file) return errno;
+    auto const text = std::to_string(number_) + "\n";
+    auto const size = ::write(file.number(), text.data(), text.size());
+    int failed = size == static_cast<ssize_t>(text.size()) ? 0 : size < 0 ? errno : ENOSPC;
+    if (failed == 0 && ::renameat(in, fresh.c_str(), in, name_.c_str()) < 0) failed = errno;
+    if (failed != 0) ::unlinkat(in, fresh.c_str(), 0);
+    written_ = failed == 0;
+    return failed;
+}
+
+int pid_file::remove() {
+    if (!std::exchange(written_, false) || !is_ours()) return 0;
+    return ::unlinkat(directory_.number(), name_.c_str(), 0) == 0 ? 0 : errno;
+}
+
+bool pid_file::is_ours() const {
+    io::descriptor const file(::openat(directory_.number(), name_.c_str(),
+                                       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    std::array<char, 32> text{};
+    auto const size = file ? ::read(file.number(), text.data(), text.size()) : -1;
+    if (size <= 0) return false;
+    pid_t found = -1;
+    std::from_chars(text.data(), text.data() + size, found);
+    return found == number_;
 }
 
 } // namespace milter::daemon

@@ -1,13 +1,16 @@
 #include "daemon/reload.hpp"
 
 #include "config/blocks.hpp"
-#include "config/difference.hpp"
 #include "daemon/in_force.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/privilege.hpp"
 
 #include <exception>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 
@@ -42,15 +45,25 @@ std::string place_of(config::snapshot const& in, std::string_view setting) {
     return found == in.locations.end() ? "default" : found->second;
 }
 
+reload::outcome ending() {
+    return {{{"reload", "the process is ending; nothing has changed"}}, {}};
+}
+
 } // namespace
 
 reload::reload(boost::asio::io_context& main, options by, observe::log& log, shared_snapshot running,
-               put_in_force swap)
-    : main_(main), by_(std::move(by)), log_(log), running_(std::move(running)), swap_(std::move(swap)) {}
+               observe::process_meter& figures, preparation prepare, put_in_force swap)
+    : main_(main), by_(std::move(by)), log_(log), running_(std::move(running)), figures_(figures),
+      prepare_(std::move(prepare)), swap_(std::move(swap)) {}
 
-void reload::ask() {
-    if (stopped_) return;
-    if (std::exchange(under_way_, true))
+void reload::ask(on_outcome tell) {
+    if (stopped_) {
+        if (tell) tell(ending());
+        return;
+    }
+    bool const later = std::exchange(under_way_, true);
+    if (tell) (later ? next_ : waiting_).push_back(std::move(tell));
+    if (later)
         again_ = true;
     else
         begin();
@@ -59,9 +72,18 @@ void reload::ask() {
 void reload::stop() {
     stopped_ = true;
     evaluation_.request_stop();
+    waiting_.insert(waiting_.end(), next_.begin(), next_.end());
+    next_.clear();
+    tell_all(ending());
+}
+
+void reload::tell_all(outcome const& what) {
+    for (auto const& tell : std::exchange(waiting_, {}))
+        tell(what);
 }
 
 void reload::begin() {
+    notify::reloading();
     log_.event(level::info, "reloading", {});
     evaluation_ = std::jthread([this](std::stop_token stop) {
         auto what = std::make_shared<daemon::loaded>(load_or_complain(by_, std::move(stop)));
@@ -74,25 +96,32 @@ void reload::loaded(daemon::loaded what) {
     if (stopped_) return;
     say_lines(what.printed, log_);
     if (!what.result) return refuse(what.result.error());
-    if (!what.result->fixed.manager.where)
+    if (!what.result->sockets.manager.where)
         return refuse({{"manager.connection_spec", "is nil; to serve, a socket for the MTA is needed"}});
+    if (::geteuid() == 0)
+        if (auto const complaints = complaints_about_root(*what.result); !complaints.empty())
+            return refuse(complaints);
     apply(std::move(*what.result), std::move(what.ruby));
 }
 
 void reload::refuse(std::vector<config::complaint> const& complaints) {
+    figures_.reloads_failed.add();
     for (auto const& one : complaints)
         log_.event(level::error, "configuration_wrong", {{"path", one.where}}, one.what);
     log_.event(level::error, "reload_failed", {{"count", std::to_string(complaints.size())}},
                "nothing has changed: the configuration that was in force stays in force");
-    done();
+    done({complaints, {}});
 }
 
 // What needs a restart stays as it was at the start, also for the comparison with the next one.
 void reload::apply(config::snapshot fresh, proxy::ruby_process ruby) {
     auto const changes = config::difference(*running_, fresh);
-    if (auto const changed = log_.change(log_settings_of(fresh.live.log)); !changed)
+    if (auto const wrong = prepare_.begin(fresh); !wrong.empty()) return refuse(wrong);
+    if (auto const changed = log_.change(log_settings_of(fresh)); !changed) {
+        prepare_.give_up();
         return refuse({{place_of(fresh, "log.path"), changed.error()}});
-    fresh.fixed = running_->fixed;
+    }
+    config::keep_what_needs_restart(fresh, *running_);
     running_ = std::make_shared<config::snapshot const>(std::move(fresh));
     std::size_t count = 0;
     for (auto const& one : changes) {
@@ -106,15 +135,20 @@ void reload::apply(config::snapshot fresh, proxy::ruby_process ruby) {
         count += one.needs_restart ? 0 : 1;
     }
     warn_about(*running_, log_);
-    swap_(running_, std::move(ruby), [this, count] {
+    swap_(running_, std::move(ruby), [this, count, changes] {
+        figures_.reloads_done.add();
+        figures_.configured.restart();
         log_.event(level::info, "reloaded",
                    {{"count", std::to_string(count)},
                     {"children", std::to_string(running_->live.policy.children.size())}});
-        done();
+        done({{}, changes});
     });
 }
 
-void reload::done() {
+void reload::done(outcome const& what) {
+    notify::ready();
+    tell_all(what);
+    waiting_.swap(next_);
     under_way_ = std::exchange(again_, false);
     if (under_way_ && !stopped_) begin();
 }

@@ -1,5 +1,7 @@
 #include "filter/serve.hpp"
 
+#include "io/readiness.hpp"
+
 #include <csignal>
 #include <utility>
 
@@ -69,7 +71,9 @@ private:
 };
 
 server::server(asio::io_context& context, factory make, serve_options options)
-    : context_(context), make_(std::move(make)), options_(std::move(options)) {}
+    : context_(context), make_(std::move(make)), options_(std::move(options)) {
+    io::readiness::of(context); // before anybody can connect: what is open at rest is open then
+}
 
 server::~server() {
     stop();

@@ -1,14 +1,20 @@
 #include "io/line.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -19,7 +25,24 @@ namespace milter::io {
 
 namespace {
 
-constexpr std::size_t read_size = 16 * 1024;
+// What all lines of a thread read into: one that waits has none, but inside a packet. A whole piece of body
+// fits, and more.
+constexpr std::size_t shared_size = 128 * 1024;
+constexpr std::size_t read_size = 32 * 1024; // at least; a quarter, or the reader takes it for much too large
+constexpr std::size_t most_spare = 8;
+thread_local std::vector<std::vector<char>> spare;
+
+std::vector<char> take_buffer() {
+    if (spare.empty()) return std::vector<char>(shared_size);
+    auto buffer = std::move(spare.back());
+    spare.pop_back();
+    return buffer;
+}
+
+void keep_buffer(std::vector<char> buffer) {
+    bool const fits = buffer.size() >= shared_size && buffer.size() <= 4 * shared_size;
+    if (fits && spare.size() < most_spare) spare.push_back(std::move(buffer));
+}
 // A queue that grew beyond this gives its memory back when it is empty.
 constexpr std::size_t queue_kept = 16 * 1024;
 constexpr std::chrono::milliseconds full_queue_pause{10};
@@ -47,23 +70,49 @@ std::string_view describe(lost why) {
 }
 
 line::line(asio::io_context& context, line_user& user, std::size_t max_payload)
-    : context_(context), socket_(context), user_(&user), reader_(max_payload) {}
+    : context_(context), ready_(readiness::of(context)), user_(&user), reader_(max_payload) {}
 
 line::~line() {
     close();
 }
 
 void line::attach(stream_socket socket) {
-    socket_ = std::move(socket);
+    boost::system::error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket_ = descriptor(socket.release(ignored));
     begin();
 }
 
 void line::begin() {
-    boost::system::error_code ignored;
-    socket_.non_blocking(true, ignored);
     int const on = 1; // fails for unix sockets, which have no such delay
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    wait_to_read();
+    ::setsockopt(socket_.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (watched_)
+        ready_.change(socket_.number(), *this, writing_);
+    else if (!(watched_ = ready_.add(socket_.number(), *this, writing_)))
+        asio::post(context_, [self = shared_from_this(), number = errno] {
+            if (self->user_) self->fail(lost::reset, errno_text(number));
+        });
+}
+
+void line::on_ready(readiness::news const& what) {
+    auto const self = shared_from_this(); // a callback may give up the last one
+    if (!connecting_to_.empty()) {
+        if (!what.writable) return;
+        int failed = 0;
+        socklen_t size = sizeof failed;
+        ::getsockopt(socket_.number(), SOL_SOCKET, SO_ERROR, &failed, &size);
+        return connected(std::exchange(connecting_to_, {}), failed);
+    }
+    peer_is_gone_ |= what.over;
+    if (writing_ && what.writable) {
+        writing_ = false;
+        flush();
+        if (user_ && !writing_) {
+            ready_.change(socket_.number(), *this, false);
+            if (unsent() == 0) user_->on_drained(*this);
+        }
+    }
+    if (user_ && what.readable) read_some();
 }
 
 void line::connect(wire::endpoint const& where) {
@@ -108,35 +157,31 @@ void line::resolve(wire::endpoint const& where) {
 }
 
 void line::start(wire::endpoint const& where, void const* address, std::size_t size) {
-    asio::generic::stream_protocol::endpoint const to(address, size);
-    int const family = static_cast<sockaddr const*>(address)->sa_family;
-    boost::system::error_code ec;
-    socket_.open({family, 0}, ec);
-    if (ec) {
-        // Asynchronously, so that connect() never calls back from inside.
-        asio::post(context_, [self = shared_from_this(), ec] {
-            if (self->user_) self->fail(lost::no_connection, errno_text(ec.value()));
-        });
-        return;
+    auto const* const to = static_cast<sockaddr const*>(address);
+    socket_ = descriptor(::socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int failed = socket_ ? 0 : errno;
+    if (socket_ && ::connect(socket_.number(), to, static_cast<socklen_t>(size)) < 0) failed = errno;
+    if (failed == EINPROGRESS) {
+        connecting_to_ = where.text();
+        watched_ = ready_.add(socket_.number(), *this, true);
+        if (watched_) return;
+        failed = errno;
+        connecting_to_.clear();
     }
-    socket_.async_connect(to,
-                          [self = shared_from_this(), text = where.text()](boost::system::error_code failed) {
-                              self->connected(text, failed.value());
-                          });
+    // Asynchronously, so that connect() never calls back from inside.
+    asio::post(context_,
+               [self = shared_from_this(), text = where.text(), failed] { self->connected(text, failed); });
 }
 
-// Such a socket connects at once or not at all. Asio would take a full queue (EAGAIN) for a connection in
-// progress, and the socket, writable from the start, for a connected one.
+// Such a socket connects at once or not at all; with a full queue (EAGAIN) it is not in progress.
 void line::connect_unix(wire::endpoint const& where) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     where.path.copy(address.sun_path, sizeof address.sun_path - 1);
-    boost::system::error_code ec;
-    if (!socket_.is_open()) socket_.open({AF_UNIX, 0}, ec);
-    if (!ec) socket_.non_blocking(true, ec);
-    int failed = ec.value();
-    if (!ec &&
-        ::connect(socket_.native_handle(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0)
+    if (!socket_) socket_ = descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int failed = socket_ ? 0 : errno;
+    if (socket_ &&
+        ::connect(socket_.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0)
         failed = errno;
     if (failed == EAGAIN) {
         auto const timer = std::make_shared<asio::steady_timer>(context_, full_queue_pause);
@@ -160,7 +205,7 @@ void line::connected(std::string const& where, int failed) {
 bool line::is_silent() {
     char byte = 0;
     if (!user_ || reader_.in_frame()) return false;
-    auto const n = ::recv(socket_.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    auto const n = ::recv(socket_.number(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
     return n < 0 && errno == EAGAIN;
 }
 
@@ -168,11 +213,43 @@ void line::send(std::string_view bytes) {
     if (user_) out_ += bytes;
 }
 
+void line::send_through(std::string_view bytes) {
+    if (!user_) return;
+    if (!writing_) {
+        std::array<iovec, 2> parts{
+            {{out_.data() + sent_, unsent()}, {const_cast<char*>(bytes.data()), bytes.size()}}};
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        auto const n = ::sendmsg(socket_.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        auto const written = n > 0 ? static_cast<std::size_t>(n) : 0;
+        auto const queued = std::min(written, unsent());
+        sent_ += queued;
+        bytes.remove_prefix(written - queued);
+    }
+    out_ += bytes;
+    if (unsent() == 0) forget_sent();
+}
+
+std::size_t line::send_file(int file, std::uint64_t offset, std::size_t size) {
+    flush();
+    if (!user_ || unsent() > 0) return 0;
+    auto at = static_cast<off_t>(offset);
+    std::size_t sent = 0;
+    while (sent < size) {
+        auto const n = ::sendfile(socket_.number(), file, &at, size - sent);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break; // what is left is queued by the caller, and tells more
+        sent += static_cast<std::size_t>(n);
+    }
+    return sent;
+}
+
 void line::flush() {
     if (!user_ || writing_) return;
     while (sent_ < out_.size()) {
-        auto const n = ::send(socket_.native_handle(), out_.data() + sent_, out_.size() - sent_,
-                              MSG_NOSIGNAL | MSG_DONTWAIT);
+        auto const n =
+            ::send(socket_.number(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             sent_ += static_cast<std::size_t>(n);
         } else if (errno == EAGAIN) {
@@ -183,6 +260,10 @@ void line::flush() {
             return;
         }
     }
+    forget_sent();
+}
+
+void line::forget_sent() {
     sent_ = 0;
     out_.clear();
     if (out_.capacity() > queue_kept) out_.shrink_to_fit();
@@ -190,40 +271,38 @@ void line::flush() {
 
 void line::wait_to_write() {
     writing_ = true;
-    socket_.async_wait(stream_socket::wait_write, [self = shared_from_this()](boost::system::error_code ec) {
-        self->writing_ = false;
-        if (ec || !self->user_) return;
-        self->flush();
-        if (self->user_ && !self->writing_ && self->unsent() == 0) self->user_->on_drained(*self);
-    });
+    ready_.change(socket_.number(), *this, true);
 }
 
-void line::wait_to_read() {
-    socket_.async_wait(stream_socket::wait_read, [self = shared_from_this()](boost::system::error_code ec) {
-        if (!self->user_) return;
-        if (ec)
-            self->fail(lost::reset, ec.message());
-        else
-            self->read_some();
+// The others of the thread come first.
+void line::read_later() {
+    asio::post(context_, [self = shared_from_this()] {
+        if (self->user_) self->read_some();
     });
 }
 
 void line::read_some() {
+    if (reader_.capacity() < shared_size) reader_.use(take_buffer());
+    bool const more = read_into();
+    keep_buffer(reader_.give_back());
+    if (more) read_later();
+}
+
+// True: there is more, or may be, and nobody will tell.
+bool line::read_into() {
     auto const room = reader_.space(read_size);
-    auto const n = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+    auto const n = ::recv(socket_.number(), room.data(), room.size(), MSG_DONTWAIT);
     if (n > 0) {
         reader_.filled(static_cast<std::size_t>(n));
-        if (deliver()) wait_to_read();
-        return;
+        return deliver() && (static_cast<std::size_t>(n) == room.size() || peer_is_gone_);
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        wait_to_read();
-        return;
-    }
+    if (n < 0 && errno == EINTR) return true;
+    if (n < 0 && errno == EAGAIN) return false;
     if (n == 0)
         fail(reader_.in_frame() ? lost::cut : lost::closed, "");
     else
         fail(lost::reset, errno_text(errno));
+    return false;
 }
 
 // False when the line is closed by then.
@@ -256,8 +335,8 @@ void line::close() {
 void line::discard() {
     if (!user_) return;
     user_ = nullptr;
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    if (std::exchange(watched_, false)) ready_.remove(socket_.number(), *this);
+    socket_.close();
 }
 
 } // namespace milter::io

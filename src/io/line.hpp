@@ -2,10 +2,12 @@
 // what the packets mean. All calls and callbacks on the thread of its io_context.
 #pragma once
 
+#include "io/readiness.hpp"
 #include "wire/endpoint.hpp"
 #include "wire/frame.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,8 +48,8 @@ protected:
     ~line_user() = default;
 };
 
-// Held by shared_ptr; pending operations keep it alive. close() before the user goes.
-class line : public std::enable_shared_from_this<line> {
+// Held by shared_ptr; closes itself with the last one. close() before the user goes.
+class line final : public std::enable_shared_from_this<line>, private readiness::watcher {
 public:
     // max_payload: of a packet from the peer, in bytes.
     line(asio::io_context& context, line_user& user, std::size_t max_payload);
@@ -70,6 +72,11 @@ public:
 
     // Appends to the queue; nothing is written before flush(). Ignored once the line is closed.
     void send(std::string_view bytes);
+    // The same, and what can be written at once is not copied.
+    void send_through(std::string_view bytes);
+    // Of that part of a file, as much as can be written at once behind what is queued: how many bytes.
+    // Without a copy, which pays on unix sockets. 0 also if the system cannot do that with this file.
+    std::size_t send_file(int file, std::uint64_t offset, std::size_t size);
     // The queue itself, to encode into.
     std::string& queue() { return out_; }
     // Writes what can be written now; the rest follows by itself, then on_drained.
@@ -83,7 +90,8 @@ public:
     // The same, and what is queued is not even tried.
     void discard();
     bool is_open() const { return user_ != nullptr; }
-    stream_socket& socket() { return socket_; }
+    // -1 before it is connected, and once it is closed.
+    int native_handle() const { return socket_.number(); }
 
 private:
     void resolve(wire::endpoint const& where);
@@ -91,19 +99,26 @@ private:
     void connect_unix(wire::endpoint const& where);
     void connected(std::string const& where, int failed);
     void begin();
-    void wait_to_read();
+    void on_ready(readiness::news const& what) override;
+    void read_later();
     void read_some();
+    bool read_into();
     bool deliver();
     void wait_to_write();
+    void forget_sent();
     void fail(lost why, std::string detail);
 
     asio::io_context& context_;
-    stream_socket socket_;
+    readiness& ready_;
+    descriptor socket_;
     line_user* user_;
     wire::frame_reader reader_;
     std::string out_;
     std::size_t sent_ = 0;
     bool writing_ = false;
+    bool watched_ = false;      // by ready_
+    bool peer_is_gone_ = false; // what it has said last may be unread
+    std::string connecting_to_; // until that has succeeded
 };
 
 } // namespace milter::io

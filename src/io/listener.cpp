@@ -1,12 +1,18 @@
 #include "io/listener.hpp"
 
+#include "io/readiness.hpp"
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include <grp.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,7 +22,9 @@ namespace milter::io {
 
 namespace {
 
-constexpr auto pause_without_descriptors = std::chrono::milliseconds(100);
+constexpr auto shortest_pause = std::chrono::milliseconds(100);
+// For handshakes that are under way when newcomers are no longer let in.
+constexpr auto handshakes_end_within = std::chrono::milliseconds(200);
 
 std::string why(std::string_view what, wire::endpoint const& where) {
     int const number = errno;
@@ -36,16 +44,13 @@ bool is_alive(sockaddr_un const& address) {
     return !refused;
 }
 
-// Sets the mode and the group of its file.
-tl::expected<void, std::string> give(wire::endpoint const& where, listen_options const& options) {
-    if (::chmod(where.path.c_str(), options.unix_mode) < 0) return failure(why("set the mode of", where));
-    if (options.unix_group.empty()) return {};
-    group const* const found = ::getgrnam(options.unix_group.c_str());
-    if (!found)
-        return failure("cannot set the group of " + where.text() + ": no group " + options.unix_group);
-    if (::chown(where.path.c_str(), static_cast<uid_t>(-1), found->gr_gid) < 0)
-        return failure(why("set the group of", where));
-    return {};
+// The mode that bind() gives its file, less the umask: never wider open than in the end. Unlike a umask of
+// our own, which is the whole process's, this concerns nobody else; unlike a rename, no second path has to
+// fit.
+void prepare_mode(int descriptor, listen_options const& options) {
+    constexpr std::uint32_t of_the_group = 0070;
+    bool const other_group = !options.unix_group.empty(); // than the one that it is created with
+    ::fchmod(descriptor, options.unix_mode & ~(other_group ? of_the_group : 0));
 }
 
 tl::expected<void, std::string> bind_unix(int descriptor, wire::endpoint const& where,
@@ -61,9 +66,10 @@ tl::expected<void, std::string> bind_unix(int descriptor, wire::endpoint const& 
                            ": another program listens there; stop it first");
         ::unlink(where.path.c_str());
     }
+    prepare_mode(descriptor, options);
     if (::bind(descriptor, reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0)
         return failure(why("bind", where));
-    auto given = give(where, options);
+    auto given = set_unix_access(where, options);
     if (!given) ::unlink(where.path.c_str());
     return given;
 }
@@ -109,6 +115,17 @@ int family_of(int descriptor) {
     return domain;
 }
 
+// A TCP handshake that ends between the last accept() and close() is a client that was let in and gets a
+// reset. So segments with SYN are dropped first: who sends them tries again, and is refused.
+void keep_newcomers_away(int descriptor) {
+    constexpr unsigned flags_byte = 13, syn = 0x02, whole_segment = 0xFFFFFFFF;
+    std::array<sock_filter, 4> code{{BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_byte),
+                                     BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, syn, 0, 1),
+                                     BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, whole_segment)}};
+    sock_fprog const program{static_cast<unsigned short>(code.size()), code.data()};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 } // namespace
 
 tl::expected<int, std::string> open_listener(wire::endpoint const& where, listen_options const& options) {
@@ -130,6 +147,19 @@ tl::expected<int, std::string> open_listener(wire::endpoint const& where, listen
     return descriptor;
 }
 
+// The whole mode last: until then nobody may use it who may not in the end.
+tl::expected<void, std::string> set_unix_access(wire::endpoint const& where, listen_options const& options) {
+    if (!options.unix_group.empty()) {
+        group const* const found = ::getgrnam(options.unix_group.c_str());
+        if (!found)
+            return failure("cannot set the group of " + where.text() + ": no group " + options.unix_group);
+        if (::chown(where.path.c_str(), static_cast<uid_t>(-1), found->gr_gid) < 0)
+            return failure(why("set the group of", where));
+    }
+    if (::chmod(where.path.c_str(), options.unix_mode) < 0) return failure(why("set the mode of", where));
+    return {};
+}
+
 std::uint16_t bound_port(int descriptor) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -141,12 +171,17 @@ std::uint16_t bound_port(int descriptor) {
 }
 
 listener::listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble)
-    : context_(context), descriptor_(context, descriptor), pause_(context), accepted_(std::move(accepted)),
-      trouble_(std::move(trouble)) {}
+    : context_(context), descriptor_(context, descriptor), pause_(context), retirement_(context),
+      accepted_(std::move(accepted)), trouble_(std::move(trouble)) {
+    readiness::of(context); // of those who will be accepted: its descriptor is there from the start
+}
 
-void listener::share_places(std::function<bool()> take, std::function<void()> give_back) {
-    take_place_ = std::move(take);
-    give_place_back_ = std::move(give_back);
+listener::~listener() {
+    close();
+}
+
+void listener::share_places(places of) {
+    places_ = std::move(of);
 }
 
 void listener::start() {
@@ -155,9 +190,46 @@ void listener::start() {
 
 void listener::stop() {
     stopped_ = true;
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    close();
     pause_.cancel();
+    retirement_.cancel();
+}
+
+void listener::take_who_waits_and_stop() {
+    if (stopped_) return;
+    retired_ = [] {};
+    retirement_.cancel();
+    last_call();
+    stop();
+}
+
+// The socket may live on, in another worker or process: without release() the kernel would go on telling this
+// context about its clients.
+void listener::close() {
+    if (descriptor_.is_open()) ::close(descriptor_.release());
+}
+
+void listener::retire(std::function<void()> done) {
+    retired_ = std::move(done);
+    if (family_of(descriptor_.native_handle()) != AF_UNIX) keep_newcomers_away(descriptor_.native_handle());
+    retirement_.expires_after(handshakes_end_within);
+    retirement_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code ec) {
+        if (alive.lock() && !ec && !stopped_) last_call();
+    });
+}
+
+void listener::last_call() {
+    ends_when_empty_ = true;
+    waiting_ = false; // that wait has lost its purpose
+    if (!paused_) accept_all();
+}
+
+// Nobody waits, and nobody will.
+bool listener::is_over() {
+    if (!ends_when_empty_) return false;
+    stop();
+    std::exchange(retired_, nullptr)();
+    return true;
 }
 
 void listener::pause() {
@@ -167,7 +239,24 @@ void listener::pause() {
 void listener::resume() {
     if (!paused_ || stopped_) return;
     paused_ = false;
-    if (!waiting_) accept_all();
+    pause_.cancel();
+    if (waiting_ && !ends_when_empty_) return;
+    waiting_ = false;
+    accept_all();
+}
+
+bool listener::somebody_waits() {
+    pollfd one{descriptor_.native_handle(), POLLIN, 0};
+    return ::poll(&one, 1, 0) > 0;
+}
+
+// Goes on with resume(). Until then it is only said that a client has come.
+void listener::no_place() {
+    pause();
+    if (somebody_waits())
+        places_.waits();
+    else
+        wait();
 }
 
 void listener::wait() {
@@ -179,16 +268,20 @@ void listener::wait() {
 }
 
 void listener::wait_for_descriptors() {
-    waiting_ = true;
-    pause_.expires_after(pause_without_descriptors);
+    pause();
+    pause_.expires_after(std::max(longest_pause_, shortest_pause));
     pause_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code ec) {
-        if (alive.lock()) woken(ec);
+        if (alive.lock() && !ec) resume();
     });
 }
 
 void listener::woken(boost::system::error_code ec) {
     waiting_ = false;
-    if (!ec && !stopped_ && !paused_) accept_all();
+    if (ec || stopped_) return;
+    if (!paused_)
+        accept_all();
+    else if (places_.waits)
+        places_.waits();
 }
 
 // -1 with errno when there is nobody, or no descriptor.
@@ -203,7 +296,7 @@ int listener::accept_one() {
 void listener::accept_all() {
     std::weak_ptr const alive(alive_);
     for (;;) {
-        if (take_place_ && !take_place_()) return pause();
+        if (places_.take && !places_.take()) return no_place();
         int const peer = accept_one();
         if (peer >= 0) {
             accepted_(stream_socket(context_, {family_of(peer), 0}, peer));
@@ -211,8 +304,8 @@ void listener::accept_all() {
             continue;
         }
         int const number = errno;
-        if (give_place_back_) give_place_back_();
-        if (number == EAGAIN) return wait();
+        if (places_.give_back) places_.give_back();
+        if (number == EAGAIN) return is_over() ? void() : wait();
         trouble_(std::generic_category().message(number));
         if (alive.lock() && !stopped_) wait_for_descriptors();
         return;

@@ -4,6 +4,7 @@
 
 #include "wire/endpoint.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,6 +31,8 @@ struct listen_options {
 // A listening, non-blocking, close-on-exec descriptor owned by the caller; the error is a text for the
 // operator that quotes the endpoint. A port of 0 is chosen by the kernel (bound_port tells it).
 tl::expected<int, std::string> open_listener(wire::endpoint const& where, listen_options const& options);
+// Mode and group of the file of a unix socket; the error as above, and then the mode may have changed.
+tl::expected<void, std::string> set_unix_access(wire::endpoint const& where, listen_options const& options);
 // The port that a descriptor of inet or inet6 is bound to; 0 for unix sockets.
 std::uint16_t bound_port(int descriptor);
 
@@ -42,12 +45,26 @@ public:
 
     // Takes over the descriptor.
     listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble);
+    ~listener();
     // Before start(), for a limit that several listeners share: take() is asked before each accept, and when
-    // it says no the listener pauses; give_back() is called when a place was taken and nobody came.
-    void share_places(std::function<bool()> take, std::function<void()> give_back);
+    // it says no the listener pauses, and waits() is called when a client is there; give_back() is called
+    // when a place was taken and nobody came.
+    struct places {
+        std::function<bool()> take;
+        std::function<void()> give_back;
+        std::function<void()> waits;
+    };
+    void share_places(places of);
+    // Without descriptors: how long at most, unless resume() is called.
+    void pause_for(std::chrono::milliseconds at_most) { longest_pause_ = at_most; }
     // Begins; ends with stop() or the destruction, which a callback may do too.
     void start();
     void stop();
+    // Whoever has connected so far is still accepted, as far as there are places.
+    void take_who_waits_and_stop();
+    // Nobody else is to come: newcomers are kept away (TCP; a unix socket's file is the caller's), whoever
+    // has connected is still accepted, then it stops and calls `done`, which may end it.
+    void retire(std::function<void()> done);
     // Leaves further clients in the queue of the kernel, until resume().
     void pause();
     void resume();
@@ -58,17 +75,25 @@ private:
     void woken(boost::system::error_code ec);
     void accept_all();
     int accept_one();
+    void close();
+    void last_call();
+    bool is_over();
+    void no_place();
+    bool somebody_waits();
 
     asio::io_context& context_;
     asio::posix::stream_descriptor descriptor_;
     asio::steady_timer pause_;
+    asio::steady_timer retirement_;
     on_accept accepted_;
     on_trouble trouble_;
-    std::function<bool()> take_place_;
-    std::function<void()> give_place_back_;
+    places places_;
+    std::chrono::milliseconds longest_pause_{100};
+    std::function<void()> retired_;
     bool stopped_ = false;
     bool paused_ = false;
-    bool waiting_ = false; // for a client, or for descriptors
+    bool ends_when_empty_ = false;
+    bool waiting_ = false; // for a client
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -1,3 +1,4 @@
+#include "observe/flags.hpp"
 #include "observe/log.hpp"
 
 #include <array>
@@ -8,15 +9,11 @@ namespace milter::observe {
 
 namespace {
 
-struct named_bits {
-    std::string_view name;
-    std::uint16_t bits;
-};
-
 constexpr std::uint16_t every_bit = 0x1FF;
 constexpr std::uint16_t standard_bits = 0x08F;
 
-constexpr std::array single = std::to_array<named_bits>({
+// The single ones first, in the order in which they are shown.
+constexpr std::array names = std::to_array<named_bits>({
     {"critical", 0x001},
     {"error", 0x002},
     {"warning", 0x004},
@@ -26,24 +23,13 @@ constexpr std::array single = std::to_array<named_bits>({
     {"trace", 0x040},
     {"statistics", 0x080},
     {"profile", 0x100},
-});
-constexpr std::array special = std::to_array<named_bits>({
     {"default", standard_bits},
     {"none", 0},
     {"all", every_bit},
 });
 
-std::optional<std::uint16_t> bits_of(std::string_view name) {
-    for (auto const& one : single)
-        if (one.name == name) return one.bits;
-    for (auto const& one : special)
-        if (one.name == name) return one.bits;
-    return std::nullopt;
-}
-
-bool has_sign(std::string_view word) {
-    return word.starts_with('+') || word.starts_with('-');
-}
+constexpr flag_table table{names, "MilterLogLevelFlags", standard_bits};
+constexpr std::size_t single_count = 9;
 
 } // namespace
 
@@ -56,32 +42,14 @@ levels levels::all() {
 }
 
 tl::expected<levels, std::string> levels::parse(std::string_view text, levels current) {
-    if (text.empty()) return standard();
-    // A sign in front of the whole text changes what is set; without it the text says it all.
-    unsigned bits = has_sign(text) ? current.bits_ : 0u;
-    std::string unknown;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        auto const end = std::min(text.find('|', begin), text.size());
-        auto word = text.substr(begin, end - begin);
-        begin = end + 1;
-        bool const take_away = word.starts_with('-');
-        auto const name = has_sign(word) ? word.substr(1) : word;
-        auto const these = bits_of(name);
-        if (!these)
-            unknown += fmt::format("{}<{}>", unknown.empty() ? "" : "|", escaped(name));
-        else if (take_away)
-            bits &= ~unsigned{*these};
-        else
-            bits |= *these;
-    }
-    if (!unknown.empty())
-        return tl::unexpected(fmt::format("unknown flag names: [{}](<MilterLogLevelFlags>)", unknown));
-    return levels(static_cast<std::uint16_t>(bits));
+    auto const bits = parse_flags(text, table, current.bits_);
+    if (!bits) return tl::unexpected(bits.error());
+    return levels(*bits);
 }
 
 std::string levels::text() const {
     std::string out;
-    for (auto const& one : single) {
+    for (auto const& one : std::span(names).first<single_count>()) {
         if ((bits_ & one.bits) == 0) continue;
         if (!out.empty()) out += '|';
         out += one.name;

@@ -1,9 +1,12 @@
 #include "observe/log.hpp"
 
+#include "observe/console.hpp"
+#include "observe/meters.hpp"
 #include "observe/syslog.hpp"
 #include "observe/text.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -11,12 +14,19 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 namespace milter::observe {
 
 namespace {
 
 using sink = std::shared_ptr<spdlog::sinks::sink>;
+
+// The console or a file, and how lines look there.
+struct printer {
+    sink to;
+    look how;
+};
 
 tl::expected<sink, std::string> open_sink(std::string const& path) {
     sink opened;
@@ -30,9 +40,24 @@ tl::expected<sink, std::string> open_sink(std::string const& path) {
     } catch (spdlog::spdlog_ex const& problem) {
         return tl::unexpected(fmt::format("log file {}: {}", escaped(path), problem.what()));
     }
-    opened->set_formatter(std::make_unique<spdlog::pattern_formatter>("[%Y-%m-%dT%H:%M:%S.%fZ]: %v",
-                                                                      spdlog::pattern_time_type::utc));
+    opened->set_formatter(std::make_unique<spdlog::pattern_formatter>("%v", spdlog::pattern_time_type::utc));
     return opened;
+}
+
+look look_of(log_settings const& settings) {
+    look how;
+    how.format = settings.format;
+    how.shown = settings.shown;
+    how.name = settings.syslog_ident;
+    how.pid = ::getpid();
+    bool const is_file = !settings.path.empty() && settings.path != "-";
+    if (is_file) return how;
+    int const descriptor = settings.path.empty() ? STDERR_FILENO : STDOUT_FILENO;
+    how.of_journal = is_journal(settings.journal_stream, descriptor);
+    how.coloured =
+        settings.colours == colouring::always ||
+        (settings.colours == colouring::automatic && has_colours(settings.terminal) && ::isatty(descriptor));
+    return how;
 }
 
 std::shared_ptr<syslog_socket> open_syslog(log_settings const& settings) {
@@ -48,8 +73,9 @@ struct log::sinks {
     std::atomic<levels> syslog; // none when syslog is off
     std::mutex lock;            // of what follows
     log_settings settings;
-    sink printer;
+    std::shared_ptr<printer const> console_printer;
     std::shared_ptr<syslog_socket> system;
+    counter dropped;
 
     bool printed(level at) const { return console.load(std::memory_order_relaxed).has(at); }
     bool told(level at) const { return syslog.load(std::memory_order_relaxed).has(at); }
@@ -60,13 +86,17 @@ struct log::sinks {
         syslog.store(from.use_syslog ? of_system : levels(), std::memory_order_relaxed);
     }
 
-    void print(std::string_view text) {
-        std::lock_guard const hold(lock);
+    void print(entry const& what) {
+        std::unique_lock hold(lock);
+        auto const by = console_printer;
+        hold.unlock();
+        auto const text = console_line(by->how, what, std::chrono::system_clock::now());
+        hold.lock();
         try {
-            printer->log(spdlog::details::log_msg("", spdlog::level::info, text));
-            printer->flush();
+            by->to->log(spdlog::details::log_msg("", spdlog::level::info, text));
+            by->to->flush();
         } catch (std::exception const&) {
-            // A full disk must not end a session, and there is nowhere left to say so.
+            dropped.add(); // a full disk must not end a session, and there is nowhere left to say so
         }
     }
 
@@ -75,12 +105,14 @@ struct log::sinks {
         std::unique_lock hold(lock);
         auto const to = system;
         hold.unlock();
-        if (to) to->write(at, text);
+        if (to && !to->write(at, text)) dropped.add();
     }
 
-    void write(level at, std::string_view text) {
-        if (printed(at)) print(text);
-        if (told(at)) tell(at, text);
+    void write(entry const& what) {
+        if (printed(what.at)) print(what);
+        if (!told(what.at)) return;
+        bool const is_statistics = what.kind == entry::of::statistics;
+        tell(what.at, (is_statistics ? "[statistics] " : "") + message_text(what));
     }
 };
 
@@ -88,11 +120,11 @@ log::log(std::unique_ptr<sinks> to) : sinks_(std::move(to)) {}
 log::~log() = default;
 
 tl::expected<std::unique_ptr<log>, std::string> log::open(log_settings const& settings) {
-    auto printer = open_sink(settings.path);
-    if (!printer) return tl::unexpected(printer.error());
+    auto opened = open_sink(settings.path);
+    if (!opened) return tl::unexpected(opened.error());
     auto to = std::make_unique<sinks>();
     to->settings = settings;
-    to->printer = std::move(*printer);
+    to->console_printer = std::make_shared<printer const>(printer{std::move(*opened), look_of(settings)});
     to->system = open_syslog(settings);
     to->set_levels(settings);
     return std::unique_ptr<log>(new log(std::move(to)));
@@ -107,17 +139,20 @@ void log::event(level at, std::string_view name, std::initializer_list<field> fi
 }
 
 void log::event(level at, std::string_view name, std::span<field const> fields, std::string_view text) {
-    if (wants(at)) sinks_->write(at, event_text(at, name, fields, text));
+    if (wants(at)) sinks_->write({entry::of::event, at, name, fields, text});
 }
 
 void log::statistics(std::string_view line) {
-    auto const safe = escaped(line);
-    if (sinks_->printed(level::statistics)) sinks_->print(safe);
-    if (sinks_->told(level::statistics)) sinks_->tell(level::statistics, "[statistics] " + safe);
+    if (wants(level::statistics))
+        sinks_->write({entry::of::statistics, level::statistics, "statistics", {}, line});
 }
 
 void log::line(level at, std::string_view text) {
-    if (wants(at)) sinks_->write(at, escaped(text));
+    if (wants(at)) sinks_->write({entry::of::line, at, {}, {}, text});
+}
+
+std::uint64_t log::dropped() const {
+    return sinks_->dropped.value();
 }
 
 void log::reopen() {
@@ -132,7 +167,8 @@ void log::reopen() {
         return;
     }
     std::lock_guard const hold(sinks_->lock);
-    sinks_->printer = std::move(*fresh);
+    auto const how = sinks_->console_printer->how;
+    sinks_->console_printer = std::make_shared<printer const>(printer{std::move(*fresh), how});
 }
 
 void log::set_levels(levels console) {
@@ -143,20 +179,22 @@ tl::expected<void, std::string> log::change(log_settings const& to) {
     auto& now = *sinks_;
     std::unique_lock look(now.lock);
     auto const before = now.settings;
+    auto const old_printer = now.console_printer; // closed after the lock
     look.unlock();
-    sink printer;
+    auto sink_of_path = old_printer->to;
     if (to.path != before.path) {
         auto opened = open_sink(to.path);
         if (!opened) return tl::unexpected(opened.error());
-        printer = std::move(*opened);
+        sink_of_path = std::move(*opened);
     }
+    auto const fresh = std::make_shared<printer const>(printer{std::move(sink_of_path), look_of(to)});
     bool const same_system = to.use_syslog == before.use_syslog && to.syslog_path == before.syslog_path &&
                              to.syslog_ident == before.syslog_ident &&
                              to.syslog_facility == before.syslog_facility;
     auto system = same_system ? nullptr : open_syslog(to);
     std::lock_guard const hold(now.lock);
     now.settings = to;
-    if (printer) now.printer.swap(printer); // the old one is closed after the lock
+    now.console_printer = fresh;
     if (!same_system) now.system.swap(system);
     now.set_levels(to);
     return {};

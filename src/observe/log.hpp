@@ -1,6 +1,6 @@
-// The log: one constant event name a message plus keys from one dictionary (observe/keys.hpp); sinks stderr,
-// file and syslog. Values are escaped here, so no caller has to; nothing that a mail holds can start a second
-// line.
+// The log: one constant event name a message (observe/events.hpp) plus keys from one dictionary
+// (observe/keys.hpp); sinks stderr, file and syslog. Values are escaped here, so no caller has to; nothing
+// that a mail holds can start a second line.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,26 @@ private:
     std::uint16_t bits_ = 0;
 };
 
+// What stands in front of a line on the console or in the file (logs 2.1).
+class items {
+public:
+    enum class one : std::uint16_t { level = 1, domain = 2, location = 4, time = 8, name = 16, pid = 32 };
+    constexpr items() = default; // none
+    constexpr explicit items(std::uint16_t bits) : bits_(bits) {}
+    static items standard(); // time
+    // In the syntax of levels, also with "default", "none" and "all".
+    static tl::expected<items, std::string> parse(std::string_view text);
+
+    constexpr bool has(items::one which) const { return (bits_ & static_cast<std::uint16_t>(which)) != 0; }
+    friend constexpr bool operator==(items, items) = default;
+
+private:
+    std::uint16_t bits_ = 0;
+};
+
+enum class log_format { text, json };
+enum class colouring { automatic, never, always }; // automatic: on a terminal that can
+
 // One `key=value`. The key is a name of observe/keys.hpp; the value is raw and is escaped when written.
 struct field {
     std::string_view key;
@@ -56,7 +76,12 @@ struct field {
 
 struct log_settings {
     levels console = levels::standard();
-    std::string path; // "" = stderr, "-" = stdout
+    std::string path;                     // "" = stderr, "-" = stdout
+    log_format format = log_format::text; // of the console and the file, never of the system's log
+    items shown = items::standard();
+    colouring colours = colouring::automatic;
+    std::string terminal = {};       // $TERM
+    std::string journal_stream = {}; // $JOURNAL_STREAM: "DEVICE:INODE" of the socket of systemd's journal
     bool use_syslog = false;
     std::string syslog_facility = "mail";
     std::string syslog_ident = "milter-manager";
@@ -81,6 +106,9 @@ public:
     void statistics(std::string_view line);
     // A line without an event name: a ready text, e.g. a protocol trace.
     void line(level at, std::string_view text);
+
+    // Lines that the system's log, or a full disk, did not take.
+    std::uint64_t dropped() const;
 
     void reopen();                   // the file of log.path, after a rotation
     void set_levels(levels console); // at run time; of the system's log they stay

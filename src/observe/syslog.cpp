@@ -1,5 +1,7 @@
 #include "observe/syslog.hpp"
 
+#include "observe/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -85,23 +87,25 @@ syslog_socket::~syslog_socket() {
     close();
 }
 
-void syslog_socket::write(level at, std::string_view text) {
+bool syslog_socket::write(level at, std::string_view text) {
     std::lock_guard const hold(lock_);
     if (lost_ != 0) {
         auto const told =
             fmt::format("warning log_lines_lost count={}: the syslog socket did not take them", lost_);
         if (!deliver(level::warning, told)) {
             ++lost_;
-            return;
+            return false;
         }
         lost_ = 0;
     }
-    if (!deliver(at, text)) ++lost_;
+    if (deliver(at, text)) return true;
+    ++lost_;
+    return false;
 }
 
 bool syslog_socket::deliver(level at, std::string_view text) {
     auto const packet = fmt::format("<{}>{} {}[{}]: {}", facility_ | priority_of(at), stamp(), ident_,
-                                    ::getpid(), text.substr(0, longest_text));
+                                    ::getpid(), text.substr(0, whole_characters(text, longest_text)));
     // The second attempt is for a daemon that was restarted: its old socket refuses.
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (socket_ < 0 && !open()) return false;

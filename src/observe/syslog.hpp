@@ -25,8 +25,8 @@ public:
     syslog_socket(syslog_socket const&) = delete;
     syslog_socket& operator=(syslog_socket const&) = delete;
 
-    // text: escaped, one line; more than 8 KiB are cut. From any thread.
-    void write(level at, std::string_view text);
+    // text: escaped, one line; more than 8 KiB are cut. From any thread. False: it was not taken.
+    bool write(level at, std::string_view text);
 
 private:
     bool deliver(level at, std::string_view text);

@@ -34,6 +34,18 @@ std::size_t character_length(std::string_view raw, std::size_t at) {
     return 0;
 }
 
+// U+2028 and U+2029 end a line for some readers; U+202A to U+202E and U+2066 to U+2069 turn the order of what
+// is shown.
+bool is_layout(std::string_view character) {
+    using namespace std::string_view_literals;
+    if (character.size() != 3) return false;
+    auto const last = byte_at(character, 2);
+    if (character.starts_with("\xE2\x80"sv)) return last >= 0xA8 && last <= 0xAE;
+    return character.starts_with("\xE2\x81"sv) && last >= 0xA6 && last <= 0xA9;
+}
+
+constexpr std::size_t longest_value = 8 * 1024; // raw bytes
+
 void append_escaped_byte(std::string& out, unsigned byte) {
     switch (byte) {
     case '\0':
@@ -49,12 +61,22 @@ void append_escaped_byte(std::string& out, unsigned byte) {
         out += "\\\\";
         break;
     default:
-        fmt::format_to(std::back_inserter(out), "\\x{:02X}", byte);
+        static constexpr std::string_view digits = "0123456789ABCDEF";
+        out += "\\x";
+        out += digits[byte >> 4];
+        out += digits[byte & 0xF];
     }
 }
 
+// What a mail can make a value hold is not what a line should: the rest is left out.
+std::string safe_value(std::string_view raw) {
+    auto const end = whole_characters(raw, longest_value);
+    if (end == raw.size()) return escaped(raw);
+    return escaped(raw.substr(0, end)) + fmt::format("...({} bytes)", raw.size());
+}
+
 std::string quoted_if_needed(std::string_view raw) {
-    auto safe = escaped(raw);
+    auto safe = safe_value(raw);
     if (!safe.empty() && safe.find_first_of(" \"=") == std::string::npos && !safe.ends_with(':')) return safe;
     std::string out = "\"";
     for (char one : safe) {
@@ -66,6 +88,14 @@ std::string quoted_if_needed(std::string_view raw) {
 
 } // namespace
 
+std::size_t whole_characters(std::string_view text, std::size_t at_most) {
+    if (text.size() <= at_most) return text.size();
+    constexpr std::size_t longest_rest = 3;
+    for (std::size_t back = 0; back <= longest_rest && back < at_most; ++back)
+        if ((byte_at(text, at_most - back) & 0xC0) != 0x80) return at_most - back;
+    return at_most; // no UTF-8
+}
+
 std::string escaped(std::string_view raw) {
     std::string out;
     out.reserve(raw.size());
@@ -73,7 +103,8 @@ std::string escaped(std::string_view raw) {
         auto const byte = byte_at(raw, at);
         if (byte >= 0x20 && byte < 0x7F && byte != '\\') {
             out += raw[at++];
-        } else if (auto const length = byte < 0x80 ? 0 : character_length(raw, at); length != 0) {
+        } else if (auto const length = byte < 0x80 ? 0 : character_length(raw, at);
+                   length != 0 && !is_layout(raw.substr(at, length))) {
             out += raw.substr(at, length);
             at += length;
         } else {
@@ -113,8 +144,33 @@ std::string event_text(level at, std::string_view name, std::span<field const> f
     auto out = fmt::format("{} {}", level_name(at), escaped(name));
     for (auto const& one : fields)
         fmt::format_to(std::back_inserter(out), " {}={}", escaped(one.key), quoted_if_needed(one.value));
-    if (!text.empty()) out += ": " + escaped(text);
+    if (!text.empty()) out += ": " + safe_value(text);
     return out;
+}
+
+std::string message_text(entry const& what) {
+    return what.kind == entry::of::event ? event_text(what.at, what.name, what.fields, what.text)
+                                         : escaped(what.text);
+}
+
+std::string message_json(entry const& what, std::string_view time) {
+    std::string out = "{";
+    auto const add = [&](std::string_view key, std::string const& safe) {
+        fmt::format_to(std::back_inserter(out), "{}\"{}\":\"", out.size() > 1 ? "," : "", escaped(key));
+        for (char const one : safe) {
+            if (one == '"' || one == '\\') out += '\\';
+            out += one;
+        }
+        out += '"';
+    };
+    add("time", std::string(time));
+    add("level", std::string(level_name(what.at)));
+    if (what.kind != entry::of::line) add("event", std::string(what.name));
+    for (auto const& one : what.fields)
+        add(one.key, safe_value(one.value));
+    bool const whole = what.kind != entry::of::event; // to the letter
+    if (!what.text.empty()) add("text", whole ? escaped(what.text) : safe_value(what.text));
+    return out + "}";
 }
 
 } // namespace milter::observe

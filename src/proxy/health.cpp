@@ -17,6 +17,12 @@ std::optional<core::milliseconds> health::left_alone(core::child_policy const& c
     return {};
 }
 
+bool health::is_left_alone(core::child_policy const& child) const {
+    std::lock_guard const alone(mutex_);
+    auto const found = states_.find(child.where.text());
+    return found != states_.end() && found->second.given_up;
+}
+
 void health::connected(core::child_policy const& child) {
     if (child.breaker_failures == 0) return;
     std::lock_guard const alone(mutex_);
@@ -29,6 +35,7 @@ void health::connected(core::child_policy const& child) {
 }
 
 void health::failed(core::child_policy const& child, time_point now) {
+    if (on_failure_) on_failure_(child);
     if (child.breaker_failures == 0) return;
     std::lock_guard const alone(mutex_);
     auto& mine = states_[child.where.text()];

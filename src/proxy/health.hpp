@@ -7,10 +7,12 @@
 #include "observe/log.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace milter::proxy {
@@ -19,12 +21,16 @@ class health {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit health(observe::log& log) : log_(log) {}
+    // on_failure: called at each connecting that fails, on the thread where it did.
+    explicit health(observe::log& log, std::function<void(core::child_policy const&)> on_failure = {})
+        : log_(log), on_failure_(std::move(on_failure)) {}
 
     // Before connecting to a child: how long it is still to be left alone, or nothing. With nothing the
     // caller connects, and reports what became of it; if it never does, another may try after one more
     // breaker_pause.
     std::optional<core::milliseconds> left_alone(core::child_policy const& child, time_point now);
+    // For who looks on: whether it is, or will be tried by one session at a time until it is back.
+    bool is_left_alone(core::child_policy const& child) const;
     // What became of connecting to it.
     void connected(core::child_policy const& child);
     void failed(core::child_policy const& child, time_point now);
@@ -40,7 +46,8 @@ private:
     };
 
     observe::log& log_;
-    std::mutex mutex_;
+    std::function<void(core::child_policy const&)> const on_failure_;
+    std::mutex mutable mutex_;
     std::map<std::string, state> states_; // by endpoint, of children that have failed
 };
 

@@ -166,6 +166,7 @@ std::string question_text(core::question const& what, core::policy const& rules,
                       {"children", std::move(children)},
                       {"earlier_answered", what.earlier_answered},
                       {"shelf", object_of(more.shelf)}};
+    if (more.server) made["server"] = client_of(*more.server);
     return json::serialize(made);
 }
 

@@ -29,6 +29,7 @@ std::vector<std::string> change(shelf& what, shelf_changes const& by);
 struct at_hand {
     std::string chunk; // of the body
     proxy::shelf shelf;
+    std::optional<core::client> server{}; // the MTA's end of its connection, for connection checkers
 };
 
 // The items from the first one on.

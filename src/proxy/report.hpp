@@ -3,9 +3,14 @@
 #pragma once
 
 #include "core/action.hpp"
+#include "core/expects.hpp"
 #include "observe/log.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace milter::proxy {
 
@@ -21,14 +26,24 @@ public:
     void operator()(core::evaluated const& what);
     void operator()(core::session_refused const& what);
     // A connection out of the pool was dead and has been replaced (chain V.5).
-    void connection_replaced(core::child_index child);
+    void connection_replaced(core::child_index child, std::string_view queue_id);
     // A condition's block gave no answer; text: why, and where it is.
-    void block_failed(core::child_index child, std::string const& text);
-    void odd(std::string const& text);
+    void block_failed(core::child_index child, std::string const& text, std::string_view queue_id);
+    void odd(std::string const& text, std::string_view queue_id);
+    void broken_invariant(core::broken_invariant const& found, std::string_view queue_id);
+    // checker: the one that has missed the client.
+    void client_gone(core::client_gone const& what, std::string const& checker);
+    // A connection checker gave no answer; text: why, and where it is.
+    void checker_failed(std::string const& checker, std::string const& text);
+    // client: as Ruby shows it.
+    void client_port_unknown(std::string const& client);
     // The MTA's line was lost in a way that is not an ordinary end.
-    void mta_lost(std::string_view why, std::string_view detail);
+    void mta_lost(std::string_view why, std::string_view detail, std::string_view queue_id);
 
 private:
+    // What every line of the session begins with.
+    std::vector<observe::field> about(std::string_view queue_id,
+                                      std::optional<core::child_index> child = {}) const;
     std::string const& name_of(core::child_index i) const { return rules_.children[i].name; }
 
     observe::log& log_;

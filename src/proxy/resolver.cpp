@@ -87,7 +87,8 @@ struct resolver::state : std::enable_shared_from_this<state> {
         time_point made;
     };
 
-    state(asio::io_context& on, observe::log& to, clock time) : context(on), log(to), now(std::move(time)) {}
+    state(asio::io_context& on, observe::log& to, clock time, observe::counter* count)
+        : context(on), log(to), now(std::move(time)), failures(count) {}
 
     void begin(std::shared_ptr<look_up> const& who, core::ip_address const& address);
     void ask(std::string const& servers, std::string const& name, core::dns_list const& list, waiting by);
@@ -99,6 +100,7 @@ struct resolver::state : std::enable_shared_from_this<state> {
     asio::io_context& context;
     observe::log& log;
     clock now;
+    observe::counter* failures;
     bool stopping = false;
     std::size_t look_ups = 0;
     answer_cache kept;
@@ -195,6 +197,7 @@ void resolver::state::answered(std::string const& servers, std::string const& na
 }
 
 void resolver::state::warn(std::string const& servers, std::string const& domain, std::string const& error) {
+    if (failures) failures->add();
     auto const [last, is_first] = warned.try_emplace(key_of(servers, domain), now());
     if (!is_first && now() - last->second < between_warnings) return;
     last->second = now();
@@ -215,8 +218,8 @@ void resolver::state::stop_if_idle() {
     });
 }
 
-resolver::resolver(asio::io_context& context, observe::log& log, clock now)
-    : state_(std::make_shared<state>(context, log, std::move(now))) {}
+resolver::resolver(asio::io_context& context, observe::log& log, clock now, observe::counter* failures)
+    : state_(std::make_shared<state>(context, log, std::move(now), failures)) {}
 
 resolver::~resolver() = default;
 

@@ -6,6 +6,7 @@
 
 #include "core/condition.hpp"
 #include "observe/log.hpp"
+#include "observe/meters.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -21,7 +22,9 @@ public:
     using clock = std::function<std::chrono::steady_clock::time_point()>;
     using on_answer = std::function<void(bool listed)>;
 
-    resolver(boost::asio::io_context& context, observe::log& log, clock now = std::chrono::steady_clock::now);
+    // failures: counts what gave no answer, if anybody wants to know; outlives it.
+    resolver(boost::asio::io_context& context, observe::log& log, clock now = std::chrono::steady_clock::now,
+             observe::counter* failures = nullptr);
     ~resolver();
     resolver(resolver const&) = delete;
     resolver& operator=(resolver const&) = delete;

@@ -41,8 +41,8 @@ struct job {
     bool finished() const { return done == asked.what->items.size(); }
     std::string const& place() const { return asked.rules->questions.at(at_work().question).where; }
     // The block that a worker was at gives no answer.
-    void fail(std::string const& why) {
-        so_far.failures.push_back({at_work().child, fmt::format("{} ({})", why, place())});
+    void fail(std::string const& why, bool late) {
+        so_far.failures.push_back({at_work().child, fmt::format("{} ({})", why, place()), late});
         so_far.answers.push_back({at_work().child, at_work().question, core::truth::failed, false, {}});
         ++done;
     }
@@ -98,6 +98,13 @@ public:
         });
     }
 
+    void when_gone(std::function<void()> tell) {
+        asio::post(context_, [this, tell = std::move(tell)]() mutable {
+            tell_gone_ = std::move(tell);
+            if (parent_gone_) std::exchange(tell_gone_, nullptr)();
+        });
+    }
+
 private:
     // The place of one worker process; its number changes with each new process.
     struct seat final : io::line_user {
@@ -125,7 +132,7 @@ private:
     void answered(seat& one, std::string_view payload);
     void note(std::string_view payload);
     void passed(io::deadlines::key which);
-    void lost(seat& one, std::string const& how);
+    void lost(seat& one, std::string const& how, bool late = false);
     void ended(std::uint32_t worker, std::string const& how);
     void gone();
     void finish(std::unique_ptr<job> over);
@@ -143,6 +150,7 @@ private:
     std::shared_ptr<void> const nobody_ = std::make_shared<int>(); // who asks for chores
     std::uint32_t last_worker_ = 0;
     bool parent_gone_ = false;
+    std::function<void()> tell_gone_;
     bool full_ = false;
     std::thread thread_;
 };
@@ -230,7 +238,7 @@ void ruby_workers::desk::answered(seat& one, std::string_view payload) {
     auto& now = *one.at;
     one.has_answered = true;
     auto const& item = now.at_work();
-    if (!read->error.empty()) now.so_far.failures.push_back({item.child, std::move(read->error)});
+    if (!read->error.empty()) now.so_far.failures.push_back({item.child, std::move(read->error), false});
     change(now.asked.more.shelf, read->shelf);
     for (auto& [key, value] : read->shelf)
         now.so_far.shelf.insert_or_assign(key, std::move(value));
@@ -254,10 +262,10 @@ void ruby_workers::desk::note(std::string_view payload) {
 void ruby_workers::desk::passed(io::deadlines::key which) {
     auto& one = *seats_[which];
     if (one.worker == 0) return begin(one);
-    lost(one, fmt::format("did not answer within {} ms", with_.timeout.count()));
+    lost(one, fmt::format("did not answer within {} ms", with_.timeout.count()), true);
 }
 
-void ruby_workers::desk::lost(seat& one, std::string const& how) {
+void ruby_workers::desk::lost(seat& one, std::string const& how, bool late) {
     if (one.worker == 0) return;
     auto const was = std::exchange(one.worker, 0);
     one.line->discard();
@@ -271,7 +279,7 @@ void ruby_workers::desk::lost(seat& one, std::string const& how) {
     log_.event(level::warning, "ruby_worker_replaced", fields, how);
     bool const works = one.has_answered || one.at;
     if (auto now = std::move(one.at)) {
-        now->fail("the Ruby worker " + how);
+        now->fail("the Ruby worker " + how, late);
         if (now->finished())
             finish(std::move(now));
         else
@@ -291,7 +299,8 @@ void ruby_workers::desk::ended(std::uint32_t worker, std::string const& how) {
 void ruby_workers::desk::gone() {
     if (std::exchange(parent_gone_, true)) return;
     log_.event(level::error, "ruby_parent_gone", {},
-               "conditions that ask Ruby do not stop their milters any more; reload the configuration");
+               "conditions that ask Ruby do not stop their milters until the configuration is loaded again");
+    if (tell_gone_) std::exchange(tell_gone_, nullptr)();
     for (auto& one : std::exchange(waiting_, {}))
         finish(std::move(one));
 }
@@ -313,6 +322,10 @@ ruby_workers::~ruby_workers() = default;
 
 void ruby_workers::maintain() {
     desk_->maintain();
+}
+
+void ruby_workers::when_gone(std::function<void()> gone) {
+    desk_->when_gone(std::move(gone));
 }
 
 void ruby_workers::ask(ruby_question what) {

@@ -25,6 +25,7 @@ struct ruby_answer {
     struct failure {
         core::child_index child = 0;
         std::string text; // with the block's "FILE:LINE"
+        bool late = false;
     };
     std::vector<core::block_answer> answers;
     shelf_changes shelf;
@@ -62,6 +63,9 @@ public:
     void ask(ruby_question what);
     // From any thread: each worker calls the hooks, as soon as it is free (configuration 3.4).
     void maintain();
+    // From any thread. gone: called once, on another thread, when no worker can be had any more; at once when
+    // that is so.
+    void when_gone(std::function<void()> gone);
 
 private:
     class desk;

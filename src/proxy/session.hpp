@@ -6,14 +6,22 @@
 #include "io/deadline.hpp"
 #include "io/line.hpp"
 #include "observe/log.hpp"
+#include "proxy/account.hpp"
+#include "proxy/admission.hpp"
+#include "proxy/client_check.hpp"
 #include "proxy/health.hpp"
+#include "proxy/meter.hpp"
 #include "proxy/pool.hpp"
+#include "proxy/recording/archive.hpp"
 #include "proxy/report.hpp"
 #include "proxy/rescue.hpp"
 #include "proxy/resolver.hpp"
 #include "proxy/ruby_workers.hpp"
+#include "proxy/sight.hpp"
 #include "proxy/spool.hpp"
+#include "proxy/statistics.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -28,10 +36,15 @@ namespace milter::proxy {
 // What sessions are run with; replaced as a whole at a reload.
 struct settings {
     std::shared_ptr<core::policy const> rules;
+    std::shared_ptr<meter> figures;        // of these rules; nothing: nobody counts
     std::size_t body_memory = 1024 * 1024; // bytes
     std::string spool_directory = "/var/tmp";
-    std::uint64_t max_connections = 0;      // sessions of the process at once, 0 = any number
-    std::shared_ptr<ruby_workers> ruby;     // of the same load; nothing when no rule asks a block
+    admission::limits places;                        // of the process
+    std::chrono::milliseconds suspend_time{5'000};   // how long accepting pauses, unless a session ends
+    std::shared_ptr<ruby_workers> ruby;              // of the same load; nothing when no rule asks a block
+    std::shared_ptr<client_checkers const> checkers; // of the same load; nothing when there are none
+    std::shared_ptr<recent> accounts;                // of messages, for who asks later; nothing: nobody may
+    std::shared_ptr<archive> records;                // of sessions; nothing: none is recorded
     std::uint64_t maintenance_interval = 0; // sessions that end between two calls of its hooks; 0 = never
 };
 
@@ -64,6 +77,12 @@ public:
     void start(io::stream_socket mta, core::mta_connected const& begun);
     // Whatever is not decided gets a temporary failure, and the session ends.
     void stop();
+    // How long the MTA has said nothing between two messages; nothing while it has one.
+    std::optional<core::microseconds> idle() const;
+    // That it began with.
+    settings const& with() const { return of_->with; }
+    std::uint64_t number() const { return number_; }
+    sight look() const;
 
 private:
     // Who speaks on a line: the MTA, or the child of that index.
@@ -85,15 +104,19 @@ private:
         std::unique_ptr<rescue> first_use; // of a connection out of the pool
         bool dialling = false;
         bool closed_dialling = false; // by core, which says next whether that is a failure
+        bool answer_due = false;
     };
 
     void happened(core::event const& what);
     void handle(core::event const& what);
+    void tell_core(core::event const& what);
     void flush();
     void flush(peer& one);
     void deadline(io::deadlines::key which);
     void mend(peer& one);
     void finish();
+    void wait_for_answer(core::deadline const& which, bool waits);
+    void lost_mta(std::string_view why, std::string_view detail);
 
     void perform(core::to_mta const&);
     void perform(core::to_child const&);
@@ -105,19 +128,45 @@ private:
     void perform(core::disarm const&);
     void perform(core::keep const&);
     void perform(core::drop_body const&);
+    void perform(core::forget_body const&);
     void perform(core::send_body const&);
     void perform(core::send_body_to_mta const&);
     void perform(core::ask_worker const&);
     void perform(core::look_up const&);
+    void perform(core::check_client const&);
+    void perform(core::client_gone const&);
     void perform(core::remember const&);
     void perform(core::message_done const&);
+    void perform(core::session_decided const&);
+    void perform(core::session_refused const&);
+    void perform(core::child_answered const& what) { note(what); }
+    void perform(core::child_skipped const& what) { note(what); }
+    void perform(core::session_ended const& what) {
+        statistics_(what);
+        witness_(what);
+    }
+    void perform(core::child_left const& what) { statistics_(what); }
+    void perform(core::header_told const& what) { statistics_(what, todo_); }
+    void perform(core::quarantine_told const& what) { statistics_(what); }
     template <class Note>
     void perform(Note const& what) {
         report_(what);
     }
+    template <class Note>
+    void count(Note const& what) {
+        if (of_->with.figures) of_->with.figures->count(what);
+    }
+    template <class Note>
+    void note(Note const& what) {
+        count(what);
+        witness_(what);
+    }
     void answered(std::uint32_t id, ruby_answer const& all);
+    std::size_t send_from_file(peer& to, core::body_id body, std::uint64_t offset, std::size_t size);
     void send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size);
 
+    std::uint64_t number_;
+    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::shared_ptr<boost::asio::io_context> context_;
     pool& pool_;
     health& health_;
@@ -131,10 +180,15 @@ private:
     std::string trouble_;                   // text that an event in later_ looks at
     std::optional<core::body_id> not_kept_; // this body is incomplete: nothing of it goes anywhere
     report report_;
+    statistics statistics_;
+    witness witness_;
+    std::unique_ptr<recorder> recorder_; // nothing: not of this session
     spool spool_;
     io::deadlines deadlines_;
     std::map<std::uint32_t, std::shared_ptr<resolver::look_up>> look_ups_; // by id
+    std::unique_ptr<client_check> checks_;                                 // from the first one on
     peer mta_;
+    core::microseconds active_{0}; // when the MTA has said something, or was told something
     std::vector<std::unique_ptr<peer>> children_;
     on_finished finished_;
 };

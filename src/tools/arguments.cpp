@@ -1,4 +1,5 @@
 #include "tools/arguments.hpp"
+#include "tools/console.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -44,6 +45,17 @@ CLI::Option* one_value_each(CLI::Option* option) {
 }
 
 } // namespace
+
+std::string nearest_word(std::string const& asked, std::vector<std::string> const& known) {
+    std::string nearest;
+    std::size_t best = std::max<std::size_t>(2, asked.size() / 3) + 1;
+    for (auto const& one : known)
+        if (auto const far = distance(asked, one); far < best) {
+            best = far;
+            nearest = one;
+        }
+    return nearest;
+}
 
 std::chrono::milliseconds seconds_of(std::string const& text, std::string const& option) {
     char* end = nullptr;
@@ -105,15 +117,9 @@ void arguments::number(std::string const& names, unsigned& into, std::string con
         help);
 }
 
-void arguments::missing(std::string const& names, bool takes_value) {
-    auto const refuse = [name = long_name(names)](CLI::results_t const&) -> bool {
-        throw bad_argument(name + ": this version of the program does not have it yet");
-    };
-    auto* const option = app_.add_option(names, refuse, "(not in this version)")->type_name("");
-    if (takes_value)
-        one_value_each(option);
-    else
-        option->type_size(0)->expected(0);
+void arguments::action(std::string const& names, std::function<void()> what, std::string const& help) {
+    app_.add_flag_callback(names, std::move(what), help)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 std::optional<int> arguments::parse(int count, char const* const* values) {
@@ -133,32 +139,27 @@ std::optional<int> arguments::parse(int count, char const* const* values) {
         app_.parse(words);
         if (auto const complaint = unknown()) throw bad_argument(*complaint);
     } catch (bad_argument const& complaint) {
-        fmt::print(stderr, "{}\n", complaint.what());
+        print_error("{}\n", complaint.what());
         return 1;
-    } catch (CLI::Success const& wanted) {
-        app_.exit(wanted);
-        return 0;
+    } catch (CLI::Success const&) {
+        return print_or_complain(app_.help(), app_.get_name());
     } catch (CLI::Error const& complaint) {
-        fmt::print(stderr, "{}\n", complaint.what());
+        print_error("{}\n", complaint.what());
         return 1;
     }
     if (!version_) return std::nullopt;
-    fmt::print("{}\n", version_text_);
-    return 0;
+    return print_or_complain(version_text_ + "\n", app_.get_name());
 }
 
 std::optional<std::string> arguments::unknown() const {
     for (auto const& word : app_.remaining()) {
         if (word.size() < 2 || word.front() != '-') continue;
         auto const asked = word.substr(0, word.find('='));
-        std::string nearest;
-        std::size_t best = std::max<std::size_t>(2, asked.size() / 3) + 1;
+        std::vector<std::string> known;
         for (auto const* option : app_.get_options())
             for (auto const& name : option->get_lnames())
-                if (auto const far = distance(asked, "--" + name); far < best) {
-                    best = far;
-                    nearest = "--" + name;
-                }
+                known.push_back("--" + name);
+        auto const nearest = nearest_word(asked, known);
         return fmt::format("Unknown option {}{}", asked,
                            nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest));
     }

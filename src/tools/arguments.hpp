@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <CLI/App.hpp>
 
@@ -34,8 +35,8 @@ public:
     void seconds(std::string const& names, std::optional<std::chrono::milliseconds>& into,
                  std::string const& help);
     void number(std::string const& names, unsigned& into, std::string const& help);
-    // An option of the older program that is not there yet: using it is an error.
-    void missing(std::string const& names, bool takes_value);
+    // Without a value; called once when it is there.
+    void action(std::string const& names, std::function<void()> what, std::string const& help);
 
     CLI::App& app() { return app_; }
     // Nothing when the program is to go on, else its exit status. Arguments that are no options are ignored.
@@ -49,6 +50,8 @@ private:
     bool version_ = false;
 };
 
+// The one of `known` that is most like it, if one is.
+std::string nearest_word(std::string const& asked, std::vector<std::string> const& known);
 // The seconds of "2.5"; the error quotes the text and the option.
 std::chrono::milliseconds seconds_of(std::string const& text, std::string const& option);
 

@@ -22,15 +22,25 @@ tl::unexpected<std::string> complain(std::string_view what, Quoted... quoted) {
     return tl::unexpected(std::move(text));
 }
 
-bool is_address(kind family, std::string const& host) {
-    if (host.find('\0') != std::string::npos) return false;
-    in6_addr room{};
-    return inet_pton(family == kind::inet ? AF_INET : AF_INET6, host.c_str(), &room) == 1;
-}
-
 // No resolver knows a name with such bytes, and no log should show them.
 bool is_odd(char c) {
     return static_cast<unsigned char>(c) <= ' ' || c == '\x7F';
+}
+
+// The name or number of an interface.
+bool is_zone(std::string_view text) {
+    return !text.empty() && text.find_first_of("%/[]") == std::string_view::npos &&
+           std::none_of(text.begin(), text.end(), is_odd);
+}
+
+// A.B.C.D, or an address of IPv6, which may have a %zone.
+bool is_address(kind family, std::string_view host) {
+    if (host.find('\0') != std::string_view::npos) return false;
+    auto const percent = family == kind::inet6 ? host.find('%') : std::string_view::npos;
+    if (percent != std::string_view::npos && !is_zone(host.substr(percent + 1))) return false;
+    std::string const address(host.substr(0, percent));
+    in6_addr room{};
+    return inet_pton(family == kind::inet ? AF_INET : AF_INET6, address.c_str(), &room) == 1;
 }
 
 parsed parse_path(std::string_view spec, std::string_view path) {

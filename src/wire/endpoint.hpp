@@ -1,5 +1,5 @@
-// Where a milter socket is: unix:PATH, local:PATH, inet:PORT@HOST, inet6:PORT@[ADDR]. Parsed once, printed
-// the same; never resolves a name.
+// Where a milter socket is: unix:PATH, local:PATH, inet:PORT@HOST, inet6:PORT@[ADDR], inet6:PORT@[ADDR%ZONE].
+// Parsed once, printed the same; never resolves a name.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct endpoint {
     kind family = kind::inet;
     std::string path;       // unix_socket: 1 to 107 bytes
     std::uint16_t port = 0; // inet, inet6; 0 = any
-    std::string host;       // a name, or an address without brackets; "" = all addresses
+    std::string host;       // a name, or an address (with its %zone) without brackets; "" = all
 
     // The error is a text for the operator that quotes the input.
     static tl::expected<endpoint, std::string> parse(std::string_view text);

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace milter::wire {
 
@@ -14,6 +15,8 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::size_t header_bytes = length_bytes + 1;
 // A buffer of up to this size is never worth giving back.
 constexpr std::size_t small_buffer = 16 * 1024;
+// So many unread bytes are copied rather than kept where they are.
+constexpr std::size_t worth_a_copy = 4 * 1024;
 // A buffer is given back when it is this many times larger than what is needed now.
 constexpr std::size_t slack = 4;
 } // namespace
@@ -43,6 +46,25 @@ std::span<char> frame_reader::space(std::size_t at_least) {
         end_ = unread;
     }
     return {buffer_.data() + end_, buffer_.size() - end_};
+}
+
+void frame_reader::use(std::vector<char> buffer) {
+    auto const unread = end_ - begin_;
+    assert(buffer.size() >= unread);
+    if (unread > 0) std::memcpy(buffer.data(), buffer_.data() + begin_, unread);
+    buffer_ = std::move(buffer);
+    begin_ = 0;
+    end_ = unread;
+}
+
+std::vector<char> frame_reader::give_back() {
+    auto const unread = end_ - begin_;
+    if (unread > worth_a_copy) return {};
+    std::vector<char> rest(buffer_.data() + begin_, buffer_.data() + end_);
+    buffer_.swap(rest);
+    begin_ = 0;
+    end_ = unread;
+    return rest;
 }
 
 void frame_reader::filled(std::size_t n) {

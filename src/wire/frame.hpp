@@ -37,6 +37,13 @@ public:
     // The frame's view is valid until the next space().
     tl::expected<std::optional<frame>, error> next();
 
+    // Between two reads a reader needs memory only for a frame that has begun, so many readers can share what
+    // they read into. use() takes it over (what is unread is copied into it); it must be larger than
+    // capacity(). give_back() returns it and keeps a copy of what is unread, or returns nothing when that is
+    // much. Both invalidate every frame handed out.
+    void use(std::vector<char> buffer);
+    std::vector<char> give_back();
+
     // True when a frame has begun and not ended: an end of stream here is a cut packet. To be asked when
     // next() has yielded nothing.
     bool in_frame() const;

@@ -1,5 +1,6 @@
 """What HUP and USR1 do, as an administrator sees it: the log, what takes effect, what needs a restart, what is wrong
 (configuration 1.3)."""
+import grp
 import os
 import re
 import select
@@ -33,14 +34,20 @@ class Milter:
         return count
 
 
-class Reload(ManagerTest):
+class Running(ManagerTest):
+    """A manager that serves, and its log."""
+
     def configure(self, text):
         self.write('log.use_syslog = false\nsecurity.effective_user = "%d"\n'
                    'manager.custom_configuration_directory = "%s"\nmanager.connection_spec = "unix:%s/socket"\n%s'
                    % (os.getuid(), self.folder, self.folder, text))
 
-    def start(self, text, *arguments, environment=None):
+    def start(self, text, *arguments, environment=None, log=None):
         self.configure(text)
+        self.launch(*arguments, environment=environment)
+        self.until(lambda: (self.folder / "socket").exists() and self.lines("listening", log), "it listens")
+
+    def launch(self, *arguments, environment=None):
         self.log = self.folder / "stderr"
         surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"),
                         **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
@@ -49,7 +56,6 @@ class Reload(ManagerTest):
                                             stdin=subprocess.DEVNULL, env=surroundings | (environment or {}))
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
-        self.until(lambda: (self.folder / "socket").exists() and self.lines("listening"), "it listens")
 
     def until(self, condition, what):
         end = time.monotonic() + PATIENCE
@@ -92,6 +98,8 @@ class Reload(ManagerTest):
 
     INFO = 'log.level = "+info"\n'
 
+
+class Reload(Running):
     def test_each_change_is_named_with_its_value_and_place(self):
         self.start(self.INFO)
         said = self.reload(self.INFO + 'manager.max_connections = 7\ndatabase.password = "secret"\n'
@@ -188,6 +196,21 @@ class Reload(ManagerTest):
         self.start("", "--log-level", "+info")
         self.assertEqual(self.reload('log.level = "none"\nmanager.chunk_size = 1000\n'), "info reloaded count=1 children=0")
         self.assertEqual(self.reload(), "info reloaded count=0 children=0")
+        self.stop()
+
+    def test_each_option_wins_again_over_what_the_files_say_now(self):
+        user = str(os.getuid())
+        self.start("", "-s", f"unix:{self.folder}/socket", "--log-level=+info", f"--log-path={self.folder}/stderr", "--syslog-facility=local1",
+                   "--no-daemon", "-u", user, "-g", str(os.getgid()), "--unix-socket-mode=600", "--n-workers=1",
+                   "--event-loop-backend=glib", "--packet-buffer-size=1", "--max-pending-finished-sessions=1",
+                   f"--pid-file={self.folder}/pid", f"--unix-socket-group={grp.getgrgid(os.getgid()).gr_name}")
+        self.reload('manager.connection_spec = "unix:/file"\nlog.level = "none"\nlog.path = "/nonexistent/log"\n'
+                    'log.syslog_facility = "local2"\nmanager.daemon = true\nsecurity.effective_user = "file"\n'
+                    'security.effective_group = "file"\nmanager.unix_socket_mode = 0666\nmanager.n_workers = 7\n'
+                    'manager.event_loop_backend = "libev"\nmanager.packet_buffer_size = 7\nmanager.pid_file = "/file"\n'
+                    'manager.max_pending_finished_sessions = 7\nmanager.unix_socket_group = "file"\n')
+        self.assertEqual(self.lines("restart_needed") + self.lines("setting_changed"), [])
+        self.session()
         self.stop()
 
     def test_what_the_configuration_prints_is_logged(self):

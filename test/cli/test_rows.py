@@ -26,7 +26,8 @@ ACCEPTED = [
      ("manager.connection_check_interval = 3", "", "3"), ("manager.chunk_size = 1", "", "1"),
      ('controller.connection_spec = "inet6:10026@[::1]"', "", '"inet6:10026@[::1]"'), ("controller.unix_socket_mode = 0", "", "00"),
      ('controller.unix_socket_group = "adm"', "", '"adm"'), ("controller.remove_unix_socket_on_create = false", "", "false"),
-     ("controller.remove_unix_socket_on_close = false", "", "false"), ('database.type = "mysql2"', "", '"mysql2"'),
+     ("controller.remove_unix_socket_on_close = false", "", "false"), ('metrics.connection_spec = "inet:9100@[127.0.0.1]"', "", '"inet:9100@[127.0.0.1]"'),
+     ('database.type = "mysql2"', "", '"mysql2"'),
      ('database.name = "mail"', "", '"mail"'), ('database.host = "db"', "", '"db"'), ("database.port = 3306", "", "3306"),
      ('database.path = "/x"', "", '"/x"'), ('database.user = "u"', "", '"u"'), ('database.password = "secret"', "", '"********"')],
     [('package.options = "a=b, c = d"', "default", '"a=b, c = d"'), ("package.platform = nil", "default", "nil"),
@@ -51,20 +52,21 @@ ACCEPTED = [
      ("manager.n_workers = 0", "", "0"), ('manager.event_loop_backend = "glib"', "", '"glib"'), ("manager.suspend_time_on_unacceptable = 0", "", "0"),
      ("controller.remove_unix_socket_on_close = 'x'", "", "true"), ("database.port = nil", "default", "nil")],
     # The settings that are new in 3.0.
-    [("manager.mta = :Sendmail", "", '"sendmail"'), ("manager.offer_timeout = 0.001", "", "0.001"), ("manager.idle_timeout = 60", "", "60.0"),
+    [('log.format = "json"', "", '"json"'), ("manager.mta = :Sendmail", "", '"sendmail"'), ("manager.offer_timeout = 0.001", "", "0.001"), ("manager.idle_timeout = 60", "", "60.0"),
      ("manager.negotiation_timeout = 0", "", "0.0"), ("manager.command_timeout = 12.3456", "", "12.346"), ("manager.end_of_message_timeout = 600", "", "600.0"),
      ("manager.progress_interval = 1", "", "1.0"), ("manager.quarantine_stops_chain = 0", "", "true"), ("manager.body_memory = 0", "", "0"),
      ('manager.spool_directory = "/x"', "", '"/x"'), ("manager.max_message_size = 2**40", "", "1099511627776"), ("manager.max_headers = 1", "", "1"),
      ("manager.max_header_size = 1024.9", "", "1024"), ("manager.max_recipients = 4294967295", "", "4294967295"), ("manager.max_edits = 7", "", "7"),
-     ("manager.evaluation_queue = 1", "", "1"), ("manager.worker_timeout = 0.5", "", "0.5"), ("manager.n_ruby_workers = 1000", "", "1000")],
-    [("manager.mta = 'generic'", "", '"generic"'), ("manager.command_timeout = 0", "", "0.0"), ("manager.n_ruby_workers = 1", "", "1")],
+     ("manager.evaluation_queue = 1", "", "1"), ("manager.worker_timeout = 0.5", "", "0.5"), ("manager.n_ruby_workers = 1000", "", "1000"),
+     ("manager.stop_timeout = 0", "", "0.0"), ("manager.explain_messages = 0", "", "0")],
+    [("log.format = :text", "", '"text"'), ("manager.mta = 'generic'", "", '"generic"'), ("manager.command_timeout = 0", "", "0.0"), ("manager.n_ruby_workers = 1", "", "1")],
 ]
 NOT_SHOWN = {"database.extra_options"}
 # What nil becomes, where it is not the default.
 NIL = {"manager.maintenance_interval": "nil", **dict.fromkeys((
     "package.platform", "package.options", "security.effective_user", "security.effective_group", "log.path", "manager.connection_spec",
     "manager.unix_socket_group", "manager.pid_file", "manager.custom_configuration_directory", "manager.spool_directory",
-    "controller.connection_spec", "controller.unix_socket_group", "database.type", "database.name", "database.host", "database.port",
+    "controller.connection_spec", "controller.unix_socket_group", "metrics.connection_spec", "database.type", "database.name", "database.host", "database.port",
     "database.path", "database.user", "database.password"), "nil"), **dict.fromkeys((
     "log.use_syslog", "manager.remove_unix_socket_on_create", "manager.remove_unix_socket_on_close", "manager.daemon",
     "manager.quarantine_stops_chain", "controller.remove_unix_socket_on_create", "controller.remove_unix_socket_on_close"), "false")}
@@ -75,7 +77,7 @@ REFUSED = ["security.privilege_mode = 'yes'", "security.effective_user = 5", "lo
            "manager.event_loop_backend = 'epoll'", "manager.n_workers = 1001", "manager.n_workers = 'two'",
            "manager.packet_buffer_size = 2**32", "manager.chunk_size = 0", "manager.chunk_size = 65536", "manager.pid_file = true",
            "controller.unix_socket_mode = -1", "database.name = 3", "database.port = []", "manager.run_gc_on_maintain = true",
-           "package.platform = 3", "package.options = 3", "security.effective_group = []", "log.level = :bogus", "log.syslog_facility = 3",
+           "package.platform = 3", "package.options = 3", "security.effective_group = []", "log.level = :bogus", "log.syslog_facility = 3", "log.format = 'xml'",
            "manager.connection_spec = 25", "manager.unix_socket_mode = -1", "manager.unix_socket_group = 5", "manager.suspend_time_on_unacceptable = 'x'",
            "manager.max_connections = 2**32", "manager.max_file_descriptors = -1", "manager.custom_configuration_directory = true",
            "manager.fallback_status = 3", "manager.fallback_status_at_disconnect = 'shutdown'", "manager.event_loop_backend = 3",
@@ -83,8 +85,8 @@ REFUSED = ["security.privilege_mode = 'yes'", "security.effective_user = 5", "lo
            "manager.offer_timeout = '30'", "manager.idle_timeout = 0", "manager.negotiation_timeout = -1", "manager.command_timeout = 'x'",
            "manager.end_of_message_timeout = -0.5", "manager.progress_interval = 0", "manager.body_memory = -1", "manager.spool_directory = 3",
            "manager.max_message_size = 2**40 + 1", "manager.max_headers = 0", "manager.max_header_size = 0", "manager.max_recipients = 0",
-           "manager.max_edits = 0", "manager.evaluation_queue = 'x'", "manager.worker_timeout = 0", "manager.n_ruby_workers = 0", "manager.n_ruby_workers = 1001",
-           "controller.connection_spec = '/path'", "controller.unix_socket_group = 3", "database.type = 3", "database.host = 3", "database.path = 3",
+           "manager.max_edits = 0", "manager.evaluation_queue = 'x'", "manager.worker_timeout = 0", "manager.stop_timeout = -1", "manager.stop_timeout = 'x'", "manager.n_ruby_workers = 0", "manager.n_ruby_workers = 1001", "manager.explain_messages = -1", "manager.explain_messages = 100001",
+           "controller.connection_spec = '/path'", "metrics.connection_spec = '9100'", "controller.unix_socket_group = 3", "database.type = 3", "database.host = 3", "database.path = 3",
            "database.user = 3", "database.password = 3", "database.extra_options = 3"]
 SPECS = {"foo": "spec doesn't have colon: <foo>", "inet:": "spec doesn't have content: <inet:>",
          "smtp:25": "protocol must be 'unix', 'inet' or 'inet6': <smtp:25>: <smtp>",

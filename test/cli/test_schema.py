@@ -38,7 +38,7 @@ WHOLE = {
             {"child": "m", "said": ["reject"]}]}}]},
         {"name": "asks", "rules": [{"stop": {"ask": 3, "location": "f:9"}}, {"stop": {"dnsbl": {
             "services": [{"domain": "x", "expected": "127.0.0.2"}], "name_servers": ["192.0.2.53"], "timeout": 5}}}]}],
-    "hooks": {"connection_checkers": [{"name": "n", "ask": 3, "location": "f:1"}], "maintained": []},
+    "hooks": {"connection_checkers": [{"name": "n", "ask": 3, "location": "f:1"}, {"name": "o", "kind": "native", "location": "f:1"}], "maintained": []},
     "detection": [{"name": "x", "outcome": "not found", "why": "", "looked_at": [{"path": "/x", "found": False}]}],
     "files": ["f"], "locations": {"manager.n_workers": "f:1"}, "complaints": []}
 OTHERS = [None, True, -1, 0.5, "", "odd", [3], {"odd": 1}]
@@ -154,8 +154,9 @@ class Schema(ManagerTest):
         kept = self.folder / "snapshots"
         kept.mkdir()
         for test in sorted((ROOT / "test" / "language").glob("test_*.rb")):
-            subprocess.run(["ruby", "-I", ROOT / "ruby", "-I", test.parent, test], check=True, capture_output=True, timeout=100,
-                           env={**os.environ, "MILTER_KEEP_SNAPSHOTS": str(kept)})
+            done = subprocess.run(["ruby", "-I", ROOT / "ruby", "-I", test.parent, test], capture_output=True, text=True,
+                                  timeout=100, env={**os.environ, "MILTER_KEEP_SNAPSHOTS": str(kept)})
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         taken = 0
         snapshots = [json.loads(path.read_text()) for path in sorted(kept.iterdir())]
         self.assertGreater(len(snapshots), 200)

@@ -101,11 +101,11 @@ class Serve(ManagerTest):
         self.assertIn("opendkim takes no part", warnings[0])
         self.stop(process)
 
-    def test_a_setting_without_an_effect_is_a_warning_with_its_line(self):
+    def test_an_interval_without_a_connection_checker_is_a_warning_with_its_line(self):
         process = self.start('manager.connection_check_interval = 3\n')
         log = "".join(self.until_it_listens(process))
         self.stop(process)
-        self.assertIn("milter-manager.conf:6: manager.connection_check_interval has no effect in this version", log)
+        self.assertIn("milter-manager.conf:6: manager.connection_check_interval has no effect without a connection checker", log)
 
     def test_max_connections_lets_the_next_client_wait_for_its_turn(self):
         offer = bytes.fromhex("0000000d4f000000060000 01ff001fffff".replace(" ", ""))
@@ -128,12 +128,6 @@ class Serve(ManagerTest):
                 one.close()
                 waiting.remove(one)
         self.stop(process)
-
-    def test_daemon_is_refused_in_words(self):
-        process = self.start("manager.daemon = true\n")
-        _, errors = process.communicate(timeout=PATIENCE)
-        self.assertEqual(process.returncode, 1)
-        self.assertIn("manager.daemon is not supported by this version", errors.decode())
 
     def test_a_socket_that_cannot_be_opened_names_it(self):
         process = self.start('manager.connection_spec = "unix:/nonexistent/socket"\n')

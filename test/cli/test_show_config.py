@@ -29,6 +29,8 @@ log.path = nil
 log.use_syslog = false
 # c/milter-manager.conf:7
 log.syslog_facility = "local3"
+# default
+log.format = "text"
 
 # c/milter-manager.conf:8
 manager.connection_spec = "inet6:10025@[::1]"
@@ -106,6 +108,10 @@ manager.evaluation_queue = 1048576
 manager.worker_timeout = 5.0
 # default
 manager.n_ruby_workers = 1
+# default
+manager.stop_timeout = 60.0
+# default
+manager.explain_messages = 1000
 
 # default
 controller.connection_spec = nil
@@ -117,6 +123,9 @@ controller.unix_socket_group = nil
 controller.remove_unix_socket_on_create = false
 # default
 controller.remove_unix_socket_on_close = true
+
+# default
+metrics.connection_spec = nil
 
 # c/milter-manager.conf:20
 database.type = "mysql2"

@@ -158,7 +158,7 @@ class DetectionTest < Minitest::Test
   end
 
   def defaults(platform, options)
-    sections = %w[security log manager controller database].to_h {|name| [name, {}]}
+    sections = %w[security log manager controller metrics database].to_h {|name| [name, {}]}
     sections.merge("package" => {"platform" => platform, "options" => options},
                    "milter" => {"reading_timeout" => 7.0, "writing_timeout" => 7.0, "enabled" => true,
                                 "applicable_conditions" => []})

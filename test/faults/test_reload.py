@@ -118,7 +118,8 @@ class Reload(unittest.IsolatedAsyncioTestCase):
         found = set()
         for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if entry.read_text().rsplit(")", 1)[1].split()[1] == str(self.daemon.pid):
+                name, _, rest = entry.read_text().partition("(")[2].rpartition(")")
+                if rest.split()[1] == str(self.daemon.pid) and name != "milter-launcher":
                     found.add(entry.parent.name)
         return found
 

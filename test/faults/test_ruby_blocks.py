@@ -204,6 +204,26 @@ class Mistakes(RubyBlocks):
         self.assertFalse(hanging.done())
         self.assertEqual(await hanging, self.BOTH)
 
+    async def test_a_parent_that_is_killed_is_replaced_and_blocks_are_asked_again(self):
+        await self.serve("  condition.define_connect_stopper {|context, host, address| true }")
+        self.assertEqual(await self.headers(), self.SECOND)
+        ruby = [pid for pid in processes(b"ruby") if descends(pid, self.manager.pid)]
+        (parent,) = [pid for pid in ruby if parent_of(pid) == self.manager.pid]
+        os.kill(parent, signal.SIGKILL)
+        await self.manager.logged("ruby_parent_gone")
+        await self.manager.logged("ruby_parent_replaced")
+        self.assertEqual(await self.headers(), self.SECOND)
+        # While the configuration is broken, it is tried again until it is not.
+        good = self.manager.file.read_text()
+        scratch.write(self.manager.file, good + "raise 'not now'\n")
+        (parent,) = [pid for pid in processes(b"ruby") if parent_of(pid) == self.manager.pid]
+        os.kill(parent, signal.SIGKILL)
+        await self.manager.logged("reload_failed")
+        self.assertEqual(await self.headers(), self.BOTH)
+        scratch.write(self.manager.file, good)
+        await self.manager.logged("ruby_parent_replaced", 2)
+        self.assertEqual(await self.headers(), self.SECOND)
+
     async def test_two_hundred_sessions_at_once_are_all_answered(self):
         await self.serve("""  condition.define_envelope_from_stopper {|context, from| context.n_processing_sessions > 0 }""",
                          more="manager.n_ruby_workers = 2")
@@ -236,10 +256,16 @@ def processes(*words: bytes) -> list[int]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return 0
+
+
 def descends(pid: int, ancestor: int) -> bool:
     with contextlib.suppress(OSError):
         while pid > 1:
-            pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+            pid = parent_of(pid)
             if pid == ancestor:
                 return True
     return False

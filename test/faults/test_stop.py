@@ -115,7 +115,7 @@ class Stop(unittest.IsolatedAsyncioTestCase):
         self.daemon.signal(signal.SIGTERM)
         self.assertEqual(await self.daemon.ended(), 0)
         self.assertFalse(os.path.exists(self.socket))
-        self.assertEqual([event.name for event in self.daemon.events()], ["listening", "stopping", "stopped"])
+        self.assertEqual([event.name for event in self.daemon.events()], ["listening", "capacity", "stopping", "stopped"])
 
 
 if __name__ == "__main__":

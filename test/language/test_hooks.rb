@@ -39,8 +39,22 @@ class TestHooks < LanguageTest
     result = snapshot("manager.use_netstat_connection_checker(7)\nraise unless manager.netstat_connection_checker.database_lifetime == 7\n")
     assert_equal([{"connection_check_interval" => 7}, "c/milter-manager.conf:1"],
                  [result["manager"], result["locations"]["manager.connection_check_interval"]])
-    assert_equal(["netstat"], result["hooks"]["connection_checkers"].map {|one| one["name"]})
+    assert_equal([{"name" => "netstat", "kind" => "native", "location" => "c/milter-manager.conf:1"}], result["hooks"]["connection_checkers"])
+    assert_empty(@loader.blocks.all)
     assert_equal(5, snapshot("manager.use_netstat_connection_checker\n")["manager"]["connection_check_interval"])
+  end
+
+  def test_a_netstat_checker_of_ones_own_is_a_block
+    result = snapshot(<<~RUBY)
+      manager.define_connection_checker("under another name", manager.netstat_connection_checker)
+      class Own < Milter::Manager::NetstatConnectionChecker; end
+      manager.define_connection_checker("a subclass", Own.new)
+      manager.define_connection_checker("block") {|context| manager.netstat_connection_checker.connected?(context) }
+      changed = Milter::Manager::NetstatConnectionChecker.new
+      def changed.call(context) = true
+      manager.define_connection_checker("changed", changed)
+    RUBY
+    assert_equal([["native", nil], [nil, 0], [nil, 1], [nil, 2]], result["hooks"]["connection_checkers"].map {|one| one.values_at("kind", "ask")})
   end
 
   def test_memory_statistics_are_a_maintained_hook_that_logs

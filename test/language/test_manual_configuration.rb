@@ -22,9 +22,15 @@ class TestManualConfiguration < LanguageTest
     assert_equal(%w[scanners scanners], milters.last.map {|one| one["parallel_group"]})
   end
 
+  def test_its_connection_checker_needs_no_ruby
+    (block,) = RUBY_BLOCKS.grep(/connection_checker/)
+    result = snapshot(block)
+    assert_equal([5, ["native"]], [result["manager"]["connection_check_interval"], result["hooks"]["connection_checkers"].map {|one| one["kind"]}])
+  end
+
   def test_its_database_can_be_asked
     block = RUBY_BLOCKS.grep(/database\.setup/)
-    assert_equal([1, RUBY_BLOCKS.size], [block.size, 3])
+    assert_equal([1, RUBY_BLOCKS.size], [block.size, 4])
     write("class Account < ActiveRecord::Base; end\n", "c/models/account.rb")
     text = block.first.sub("/var/lib/mail/accounts.sqlite3", "#{@folder}/accounts.sqlite3")
     refute_equal(block.first, text)
@@ -84,7 +90,7 @@ class TestManualConfiguration < LanguageTest
 
   def test_the_values_of_its_types_are_taken
     sockets = values_of("socket").grep(/\A"/).map {|one| one.sub("PATH", "/x").sub("PORT", "25").sub("HOST", "localhost").sub("ADDRESS", "127.0.0.1")}
-    assert_equal(6, sockets.size)
+    assert_equal(7, sockets.size)
     levels = values_of("log level").reject {|one| %w[| + -].include?(one)}.map {|one| one.start_with?('"') ? one : one.inspect}
     assert_operator(levels.size, :>, 12)
     lines = sockets.reject {|one| one.include?("...")}.map {|one| "manager.connection_spec = #{one}"} + levels.map {|one| "log.level = #{one}"} +

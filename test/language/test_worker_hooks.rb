@@ -29,11 +29,11 @@ class TestWorkerHooks < WorkerTest
     assert_equal(%w[yes no], [facts, {}].map {|known| ask(one, {"block" => 1}, **known)["says"]})
   end
 
-  def test_the_netstat_checker_runs_in_a_worker
+  def test_the_netstat_checker_in_a_block_runs_in_a_worker
     FileUtils.mkdir_p("bin")
     File.write("bin/netstat", "#!/bin/sh\necho 'tcp 0 0 127.0.0.1:25 192.0.2.1:4000 ESTABLISHED'\necho 'tcp 0 0 127.0.0.1:25 192.0.2.1:4001 CLOSE_WAIT'\n")
     File.chmod(0o755, "bin/netstat")
-    start("ENV['PATH'] = '#{@folder}/bin:' + ENV['PATH']\nmanager.use_netstat_connection_checker\n")
+    start("ENV['PATH'] = '#{@folder}/bin:' + ENV['PATH']\nmanager.define_connection_checker('own') {|context| manager.netstat_connection_checker.connected?(context) }\n")
     one = worker
     says = [4000, 4001, 4002].map do |port|
       ask(one, {"block" => 0}, client: {"family" => "inet", "address" => "192.0.2.1", "port" => port}, server: {"family" => "unix", "path" => "/x"})["says"]

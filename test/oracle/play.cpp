@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <map>
 
 namespace milter::oracle {
@@ -51,6 +52,11 @@ core::policy policy_of(session_case const& of) {
     core::policy rules;
     rules.mta = kind_of(of);
     rules.chunk_size = of.chunk_size;
+    // So that the MTA has to wait now and then; when there is time to be counted, all of it is the end's.
+    if (of.timed)
+        rules.body_ahead = std::numeric_limits<std::size_t>::max();
+    else
+        rules.body_ahead = of.chunk_size;
     rules.command_timeout = core::milliseconds(of.command_ms);
     rules.end_of_message_timeout = core::milliseconds(of.end_ms);
     for (auto const& plan : of.children) {
@@ -297,6 +303,8 @@ private:
             bodies_[g->body] += g->packet.empty() ? todo_.bytes(g->bytes) : g->packet;
         else if (auto const* const h = std::get_if<drop_body>(&what))
             bodies_.erase(h->body);
+        else if (auto const* const k = std::get_if<forget_body>(&what)) // whoever reads it yet is seen
+            std::fill_n(bodies_[k->body].begin(), k->below, '?');
         else if (auto const* const i = std::get_if<send_body>(&what)) {
             child_hears(i->child, {'B', body_text(*i)});
             later_.push_back(body_sent{i->child});

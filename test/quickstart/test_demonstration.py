@@ -67,9 +67,9 @@ class Found(unittest.TestCase):
 class Result(unittest.TestCase):
     LOG = ("[2026-11-22T10:00:00.000001Z]: message session_began session=1\n"
            "[2026-11-22T10:00:00.000002Z]: message message_done session=1 queue_id=i verdict=pass decided_by=none"
-           ' children="header:continue:3ms eicar:continue:1ms"\n'
+           ' children="header:continue:3ms, eicar:continue:1ms"\n'
            "[2026-11-22T10:00:01.000000Z]: message message_done session=2 queue_id=i verdict=reject decided_by=eicar"
-           ' children="header:continue:12ms eicar:reject:1ms"\n')
+           ' children="header:continue:12ms, eicar:reject:1ms"\n')
 
     def test_answers_of_the_test_server_are_read(self):
         answer = result.answer_of("status: reject [550]<5.7.1>(Go away)\nelapsed-time: 0.004274 seconds\n")

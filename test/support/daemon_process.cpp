@@ -23,8 +23,7 @@ daemon_process::daemon_process(std::string const& program, std::string const& di
     : log_(directory + "/log") {
     process_ = ::fork();
     if (process_ != 0) return;
-    std::freopen(log_.c_str(), "w", stderr);
-    std::freopen(log_.c_str(), "a", stdout);
+    if (!std::freopen(log_.c_str(), "w", stderr) || !std::freopen(log_.c_str(), "a", stdout)) ::_exit(126);
     ::execl(program.c_str(), program.c_str(), "--config-dir", directory.c_str(), nullptr);
     ::_exit(127);
 }

@@ -42,6 +42,8 @@ tl::expected<std::vector<std::string>, std::string> memory_stage::perform(std::s
         done = mta_does(step);
     else if (who == "answer")
         done = answer(step);
+    else if (who == "client") // gone, or still there: the answer to what was asked last
+        happen(core::client_checked{last_check_, step == "gone"});
     else if (auto const i = cast_.index_of(who); i < cast_.rules.children.size())
         done = child_does(static_cast<core::child_index>(i), step);
     else
@@ -237,6 +239,8 @@ void memory_stage::perform(core::action const& what) {
         bodies_[g->body] += g->packet.empty() ? todo_.bytes(g->bytes) : g->packet;
     else if (auto const* const h = std::get_if<drop_body>(&what))
         bodies_.erase(h->body);
+    else if (auto const* const p = std::get_if<forget_body>(&what)) // whoever reads it yet is seen
+        std::fill_n(bodies_[p->body].begin(), p->below, '?');
     else if (auto const* const i = std::get_if<send_body>(&what)) {
         tell(name(i->child), "body " + body_text(i->body, i->offset, i->size));
         later_.push_back(body_sent{i->child});
@@ -248,10 +252,20 @@ void memory_stage::perform(core::action const& what) {
     else if (auto const* const l = std::get_if<look_up>(&what)) {
         asked_[l->id].push_back({0, l->question, truth::failed, false, {}});
         note("look up " + std::to_string(l->id));
+    } else if (auto const* const o = std::get_if<check_client>(&what)) {
+        last_check_ = o->what->id;
+        note("client: to be looked for");
     } else if (auto const* const m = std::get_if<remember>(&what))
         memory_[m->child] = session::remembered{m->offer, m->agreed};
-    else
+    else if (!is_statistics(what))
         note(words_of_note(what));
+}
+
+bool memory_stage::is_statistics(core::action const& what) {
+    using namespace core;
+    return std::holds_alternative<child_answered>(what) || std::holds_alternative<child_skipped>(what) ||
+           std::holds_alternative<session_ended>(what) || std::holds_alternative<child_left>(what) ||
+           std::holds_alternative<header_told>(what) || std::holds_alternative<quarantine_told>(what);
 }
 
 std::string memory_stage::words_of_note(core::action const& what) const {
@@ -280,6 +294,9 @@ std::string memory_stage::words_of_note(core::action const& what) const {
     if (auto const* const e = std::get_if<evaluated>(&what))
         return name(e->child) + ": would say " + e->result.said + ", " + std::to_string(e->result.edits) +
                " edits";
+    if (auto const* const g = std::get_if<client_gone>(&what))
+        return "client gone" +
+               (g->at ? ": " + std::string(name_of(g->said)) + " at " + std::string(name_of(*g->at)) : "");
     if (auto const* const f = std::get_if<session_refused>(&what)) return "mta refused: " + f->text;
     return "?";
 }

@@ -67,6 +67,7 @@ private:
     void tell(std::string_view who, std::string_view text) {
         out_.push_back(std::string(who) + " <- " + std::string(text));
     }
+    static bool is_statistics(core::action const& what);
     std::string words_of_note(core::action const& what) const;
     void note(std::string text) { out_.push_back(std::move(text)); }
     std::string const& name(core::child_index i) const { return cast_.rules.children[i].name; }
@@ -82,6 +83,7 @@ private:
     core::session::memory memory_; // what children have said to offers
     std::map<core::body_id, std::string> bodies_;
     core::microseconds now_{0};
+    std::uint32_t last_check_ = 0;
     bool client_told_ = false; // the MTA has told of its client
     std::vector<std::string> out_;
 };

@@ -29,6 +29,12 @@ void safety::happened(core::event const& what) {
     if (auto const* const said = std::get_if<core::from_child>(&what))
         from_child(children_[said->child], said->packet);
     if (auto const* const lost = std::get_if<core::child_lost>(&what)) children_[lost->child].owes.clear();
+    // The answer is the operator's setting then, whatever a child says (configuration 9).
+    if (auto const* const checked = std::get_if<core::client_checked>(&what); checked && checked->gone) {
+        refused_by_.clear();
+        for (auto& one : children_)
+            one.excused = true;
+    }
 }
 
 void safety::asked(core::action const& what, core::actions const& of) {

@@ -196,8 +196,17 @@ tl::expected<void, std::string> read_policy(std::string_view line, cast& into) {
             rules.quarantine_stops_chain = value != "no";
         else if (key == "worker_timeout")
             rules.worker_timeout = read_duration(value);
+        else if (key == "client_check_interval")
+            rules.client_check_interval = read_duration(value);
+        else if (key == "on_client_gone")
+            rules.on_client_gone = value == "accept"    ? core::fallback::accept
+                                   : value == "reject"  ? core::fallback::reject
+                                   : value == "discard" ? core::fallback::discard
+                                                        : core::fallback::temp_fail;
         else if (key == "offer_timeout")
             rules.offer_timeout = read_duration(value);
+        else if (key == "body_ahead")
+            std::from_chars(value.data(), value.data() + value.size(), rules.body_ahead);
         else if (key == "chunk_size")
             std::from_chars(value.data(), value.data() + value.size(), rules.chunk_size);
         else if (key == "max_recipients")

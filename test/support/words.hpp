@@ -1,35 +1,19 @@
-// Packets as the words of the scenario language, and back. One line a packet: `rcpt <to@example.com>`,
-// `add-header X-A: b`, `agree v6 actions=add-headers steps=skip`. Never guesses: a line that cannot be read
-// is an error.
+// The words of the scenario language (wire/words.hpp) under the names that the tests use. Adds nothing.
+// Never guesses: see there.
 #pragma once
 
-#include "wire/command.hpp"
-#include "wire/reply.hpp"
-
-#include <string>
-#include <string_view>
-
-#include <tl/expected.hpp>
+#include "wire/words.hpp"
 
 namespace milter::test {
 
-// What a packet of the MTA / of a filter says; "broken packet X" when it does not decode.
-std::string words_of_command(wire::frame const& packet);
-std::string words_of_reply(wire::frame const& packet);
-
-// The packets for a line, appended to `out`. The error says what cannot be read.
-tl::expected<void, std::string> write_command(std::string_view line, std::string& out);
-tl::expected<void, std::string> write_reply(std::string_view line, std::string& out);
-
-// \n, \r, \t, \0, \\, \xNN for everything that is not printable; long texts as "N bytes, checksum".
-std::string quoted(std::string_view raw);
-std::string unquoted(std::string_view text);
-
-// Flag sets by name, "all", or a number in hexadecimal.
-tl::expected<wire::actions, std::string> actions_by_name(std::string_view text);
-tl::expected<wire::steps, std::string> steps_by_name(std::string_view text);
-
-// Cuts the first word off.
-std::string_view take_word(std::string_view& line);
+using wire::actions_by_name;
+using wire::quoted;
+using wire::steps_by_name;
+using wire::take_word;
+using wire::unquoted;
+using wire::words_of_command;
+using wire::words_of_reply;
+using wire::write_command;
+using wire::write_reply;
 
 } // namespace milter::test

@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tool"))
 
-from tidy_rules import ALL_RULES, budgets, build, clauses, cpp, includes, layout, style, text
+from tidy_rules import ALL_RULES, budgets, build, clauses, cpp, includes, layout, logs, style, text
 from tidy_rules.tree import Tree
 
 
@@ -28,6 +28,31 @@ class RuleTest(unittest.TestCase):
 
     def assertGood(self, rule, path, content):
         self.assertEqual(complaints(rule, path, content), [])
+
+
+class Log(RuleTest):
+    TABLES = {logs.EVENTS: b'table{\n    {"gone", "warning",\n     "it is", ""},\n    {"says", "any", "text", ""},\n};\n',
+              logs.KEYS: b'words{\n    {"child", "who"},\n};\n'}
+
+    def complaints(self, code):
+        files = {"src/proxy/a.cpp": b'#include "observe/log.hpp"\n' + code.encode(), **self.TABLES}
+        return [(one.line, one.message) for one in logs.words(Tree(files))]
+
+    def test_events_and_keys_are_those_of_the_tables(self):
+        for good in ('log_.event(level::warning, "gone", {{"child", name(a, b)}}, "it, (is) {gone}");',
+                     '(*log)->event(at, a ? "gone" : "says", fields);', 'log_.event(level::info, "says", {});',
+                     'std::vector<field> fields{{"child", a}};\nfields.push_back({"child", b});', 'event("other");'):
+            self.assertEqual(self.complaints(good), [])
+        for bad, line, says in (
+                ('\nlog_.event(level::warning, "come", {});', 3, "no event come in src/observe/events.cpp: add its row"),
+                ('log_.event(level::warning, a ? "gone" : "come", {});', 2, "no event come"),
+                ('log_.event(observe::level::info, "gone", {});', 2, "gone is a warning"),
+                ('log_.event(level::warning, "gone",\n{{"child", a},\n{"who", b}});', 4, "no key who"),
+                ('std::vector<field> fields{{"child", a},\n {"who", b}};', 3, "no key who"),
+                ('fields.push_back({"who", b});', 2, "no key who")):
+            found = self.complaints(bad)
+            self.assertEqual([at for at, _ in found], [line], (bad, found))
+            self.assertIn(says, found[0][1])
 
 
 class Includes(RuleTest):

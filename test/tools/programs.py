@@ -60,9 +60,9 @@ class Folder(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def client(self, *options, spec=None):
+    def client(self, *options, spec=None, stdout=subprocess.PIPE):
         """A running milter-test-client; ended at the end of the test at the latest."""
-        one = Client(self.folder, options, spec)
+        one = Client(self.folder, options, spec, stdout)
         self.addCleanup(one.kill)
         return one
 
@@ -75,12 +75,14 @@ class Folder(unittest.TestCase):
 class Client:
     count = 0
 
-    def __init__(self, folder, options, spec):
+    def __init__(self, folder, options, spec, stdout=subprocess.PIPE):
         Client.count += 1
         self.spec = spec or f"unix:{folder}/client{Client.count}.sock"
         pid_file = folder / f"client{Client.count}.pid"
-        self.process = subprocess.Popen([CLIENT, "-s", self.spec, "--pid-file", str(pid_file), *options],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # As root it would become nobody, who cannot clean up in the folder of a test.
+        stay = ["--user=root"] if os.geteuid() == 0 and not any(one.startswith(("-u", "--user")) for one in options) else []
+        self.process = subprocess.Popen([CLIENT, "-s", self.spec, "--pid-file", str(pid_file), *stay, *options],
+                                        stdout=stdout, stderr=subprocess.PIPE)
         # It writes the file once it listens.
         end = time.monotonic() + PATIENCE
         while not (pid_file.exists() and pid_file.read_text().endswith("\n")):
@@ -105,7 +107,8 @@ class Client:
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
-        self.process.stdout.close()
+        if self.process.stdout:
+            self.process.stdout.close()
         self.process.stderr.close()
 
 

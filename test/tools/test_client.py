@@ -18,7 +18,9 @@ OFFER = ("negotiate: version=<6>, action=<add-headers|change-body|add-envelope-r
          "no-reply-body|header-value-with-leading-space>\n")
 
 
-class TestClient(Folder):
+class Mta:
+    """An MTA packet by packet; for classes of tests."""
+
     def mta(self, client):
         """A connection to it, negotiated."""
         connection = socket.socket(socket.AF_UNIX)
@@ -33,6 +35,8 @@ class TestClient(Folder):
         peer.send(packet(code, payload))
         return peer.read()
 
+
+class TestClient(Mta, Folder):
     def test_the_sample(self):
         client = self.client()
         client.server("--unknown=COMMAND", "-b", "TEXT", "-h", "To:x", "--helo-macro=tls_version:1")
@@ -241,8 +245,21 @@ finished
                 (["--add-header=x"], "--add-header: should be 'NAME:VALUE': <x>"),
                 (["--unix-socket-mode=u+x"], "--unix-socket-mode: set mode must be '=': '+': <u+x>"),
                 (["--unix-socket-mode=999"], "--unix-socket-mode: invalid character: '9': <999>"),
-                (["--user=nobody"], "--user: this version of the program does not have it yet"),
-                (["--daemon"], "--daemon: this version of the program does not have it yet")]:
+                (["--log-level=bogus"], "--log-level: unknown flag names: [<bogus>](<MilterLogLevelFlags>)"),
+                (["--log-level=info|x|y"], "--log-level: unknown flag names: [<x>|<y>](<MilterLogLevelFlags>)"),
+                (["--syslog-facility=x"], "--syslog-facility: unknown syslog facility: <x>"),
+                (["--n-workers=5000"], "--n-workers: too big: <5000>: parsed=<5000>, max=<1000>"),
+                (["--n-workers=-1"], "--n-workers: invalid integer value: <-1>(>-<1)"),
+                (["--event-loop-backend=epoll"],
+                 "--event-loop-backend: unknown event loop backend: <epoll> available values: [glib|libev]"),
+                (["--user-id=abc"], "--user-id: invalid integer value: <abc>(>a<bc)"),
+                (["--user-id=99999"], "--user-id: invalid UID: <99999>(99999)"),
+                (["--group-id=99999"], "--group-id: invalid GID: <99999>(99999)"),
+                (["--packet-buffer-size=abc"], "--packet-buffer-size: invalid integer value: <abc>(>a<bc)"),
+                (["--max-pending-finished-sessions=1x"],
+                 "--max-pending-finished-sessions: invalid integer value: <1x>(1>x<)"),
+                (["--no-action=bogus"], "--no-action: no action has this name: <bogus>"),
+                (["--macros=header=i"], "--macros: no stage with a list of macros has this name: <header>")]:
             with self.subTest(options=options):
                 result = run_client(*options)
                 self.assertEqual((result.stderr, result.stdout, result.status), (text + "\n", "", 1))

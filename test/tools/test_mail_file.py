@@ -5,7 +5,7 @@ import hashlib
 import os
 import unittest
 
-from programs import Folder, answering, only
+from programs import Folder, answering, only, run_server
 
 
 def fnv1a(data):
@@ -32,7 +32,6 @@ class MailFile(Folder):
     def refused(self, content):
         path = self.folder / "mail"
         path.write_bytes(content)
-        from programs import run_server
         result = run_server("-m", str(path), spec="unix:/none/sock")
         self.assertEqual((result.stdout, result.status), ("", 1))
         return result.stderr
@@ -126,9 +125,23 @@ class MailFile(Folder):
         self.assertEqual(self.refused(b" folded from the start\n\nx"), "invalid header: < folded from the start>\n")
 
     def test_a_missing_file_is_an_error(self):
-        from programs import run_server
         result = run_server("-m", "/none/mail", spec="unix:/none/sock")
         self.assertEqual((result.stderr, result.status), ("/none/mail does not exist.\n", 1))
+
+    def test_what_is_no_mail_is_an_error(self):
+        binary, sparse = self.folder / "binary", self.folder / "sparse"
+        binary.write_bytes(b"\x00\x1b[2J\xff" * 50000)
+        with open(sparse, "wb") as file:
+            file.truncate(10 * 2**30)
+        for path, text in [(self.folder, f"{self.folder}: Is a directory\n"),
+                           (sparse, f"{sparse}: a mail has at most 1 GiB here\n")]:
+            with self.subTest(path=path):
+                result = run_server("-m", str(path), spec="unix:/none/sock")
+                self.assertEqual((result.stdout, result.stderr, result.status), ("", text, 1))
+        result = run_server("-m", str(binary), spec="unix:/none/sock")
+        self.assertTrue(result.stderr.startswith(r"invalid header: <\x00\x1b[2J"), result.stderr[:200])
+        self.assertLess(len(result.stderr), 500)
+        self.assertEqual((result.stdout, result.status), ("", 1))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def messages(log):
 
 
 def children(message):
-    """`children="a:continue:3ms b:reject:1ms"`: who said what, how long it took."""
-    parts = (one.rsplit(":", 2) for one in message.get("children", "").split())
+    """`children="a:continue:3ms, b:reject:1ms"`: who said what, how long it took."""
+    parts = (one.rsplit(":", 2) for one in message.get("children", "").split(", "))
     return [Said(part[0], part[1], part[2].removesuffix("ms")) for part in parts if len(part) == 3]
 
 

@@ -1,5 +1,5 @@
 """The rules of tool/tidy. A rule is a function: tree in, complaints out; it reads nothing but the tree."""
-from tidy_rules import budgets, build, clauses, includes, layout, style, text
+from tidy_rules import budgets, build, clauses, includes, layout, logs, style, text
 
 ALL_RULES = (
     includes.folders,
@@ -16,5 +16,6 @@ ALL_RULES = (
     clauses.citations,
     clauses.described,
     clauses.tested,
+    logs.words,
     style.formatted,
 )

@@ -4,6 +4,7 @@ import re
 from tidy_rules.tree import Complaint, line_of
 
 ALLOWED = {
+    "milter": {"milter"},
     "wire": {"wire"},
     "core": {"core", "wire"},
     "config": {"config", "core", "wire"},
@@ -11,10 +12,12 @@ ALLOWED = {
     "io": {"io", "wire", "observe"},
     "proxy": {"proxy", "core", "io", "observe", "wire"},
     "filter": {"filter", "io", "wire"},
+    "library": {"library", "milter", "filter", "io", "wire"},
     "tools": {"tools", "filter", "io", "wire"},
     "daemon": {"daemon", "tools", "filter", "proxy", "io", "observe", "config", "core", "wire"},
 }
 PURE = ("wire", "core", "config")
+OF_OUR_MISTAKES = "src/core/expects.hpp"  # the one exception that these layers throw
 # Descriptors, waiting and threads; text functions of <arpa/inet.h> are fine.
 IMPURE_HEADER = re.compile(
     r"boost/asio|(unistd|fcntl|poll|netdb|time|signal)\.h$|sys/(socket|un|epoll|stat|mman|uio|wait|time|select)\.h$"
@@ -30,11 +33,11 @@ def includes_of(tree, path):
 
 
 def sources(tree):
-    """(path, folder) of the C++ files below src/ and of the public headers, which belong to filter."""
+    """(path, folder) of the C++ files below src/ and of the public headers, which know nothing but each other."""
     for path in tree.paths(".cpp", ".hpp", under="src/"):
         yield path, path.split("/")[1]
     for path in tree.paths(".cpp", ".hpp", under="include/"):
-        yield path, "filter"
+        yield path, "milter"
 
 
 def folders(tree):
@@ -60,7 +63,7 @@ def pure_layers(tree):
         code = tree.code(path)
         for found in CLOCK.finditer(code):
             yield Complaint(path, line_of(code, found.start()), "pure", f"{folder} must not look at a clock")
-        for found in re.finditer(r"\bthrow\b", code):
+        for found in re.finditer(r"\bthrow\b", code) if path != OF_OUR_MISTAKES else ():
             yield Complaint(path, line_of(code, found.start()), "pure", f"{folder} has no exceptions for input")
 
 

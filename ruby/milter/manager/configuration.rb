@@ -3,7 +3,7 @@ module Milter
     # What `configuration` is: everything of a load in one object, for files of defaults and for detectors.
     # Settings can also be named in one word: configuration.package_platform, configuration.manager_n_workers.
     class Configuration
-      SECTIONS = %i[package security log manager controller database].freeze
+      SECTIONS = %i[package security log manager controller metrics database].freeze
 
       def initialize(loader)
         @loader = loader

@@ -71,7 +71,7 @@ module Milter
 
       undef_method :trust if method_defined?(:trust) # of old versions of Ruby; ours is defined in trust.conf
 
-      attr_reader :package, :security, :log, :manager, :controller, :database, :configuration
+      attr_reader :package, :security, :log, :manager, :controller, :metrics, :database, :configuration
 
       def inspect
         "#<#{self.class}>"
@@ -187,12 +187,13 @@ module Milter
         @log = Section.new(@defaults.fetch("log"), @complaints)
         @manager = ManagerSection.new(@defaults.fetch("manager"), @complaints, @hooks)
         @controller = Section.new(@defaults.fetch("controller"), @complaints)
+        @metrics = Section.new(@defaults.fetch("metrics"), @complaints)
         @database = DatabaseSection.new(@defaults.fetch("database"), @complaints, self)
       end
 
       def sections
         {"package" => package, "security" => security, "log" => log, "manager" => manager,
-         "controller" => controller, "database" => database}
+         "controller" => controller, "metrics" => metrics, "database" => database}
       end
 
       def locations

@@ -18,6 +18,7 @@ module Milter
 
       def initialize(request)
         @seconds = request["time_limit"]
+        @custom_file = request["custom_file"] || CUSTOM_FILE
         @loader = ConfigurationLoader.new(request)
       end
 
@@ -25,7 +26,7 @@ module Milter
         begin
           Timeout.timeout(@seconds, DeadlinePassed, "the configuration was not evaluated within #{@seconds} s") do
             @loader.load_main(MAIN_FILE)
-            @loader.load_custom(CUSTOM_FILE)
+            @loader.load_custom(@custom_file)
             @loader.finish
             @snapshot = @loader.snapshot
           end

@@ -3,7 +3,7 @@ require "milter/manager/recorder"
 
 module Milter
   module Manager
-    # What `log`, `security` and `controller` are in a configuration.
+    # What `log`, `security`, `controller` and `metrics` are in a configuration.
     class Section < Recorder
       def initialize(defaults, complaints)
         super(defaults)

@@ -1,8 +1,8 @@
 #include "tools/test_client/client.hpp"
 
-#include "wire/command.hpp"
+#include "tools/log.hpp"
+#include "wire/reply.hpp"
 
-#include <cstdio>
 #include <type_traits>
 #include <utility>
 
@@ -33,25 +33,35 @@ std::string address_of(wire::connect const& peer) {
     }
 }
 
-} // namespace
-
-client::client(settings const& told, boost::asio::io_context& context, f::conversation& talk)
-    : told_(told), talk_(talk), timer_(context), search_(told.body_patterns) {}
-
-void client::print(std::string_view line) const {
-    if (!told_.report) return;
-    std::fwrite(line.data(), 1, line.size(), stdout);
-    std::fputc('\n', stdout);
-    std::fflush(stdout); // who reads a pipe waits for it
+void note_left_out() {
+    log_line(level::warning,
+             "a change was left out: the MTA did not agree to it, or it has bytes that cannot be");
 }
 
-void client::print_with_macros(std::string_view line) const {
-    std::string text(line);
+} // namespace
+
+client::client(settings const& told, boost::asio::io_context& context, f::conversation& talk, totals& sum)
+    : told_(told), talk_(talk), sum_of_all_(sum), number_(++sum.sessions), timer_(context),
+      search_(told.body_patterns) {}
+
+void client::report(std::string_view event, std::string_view line, members all) {
+    ++sum_of_all_.stages[std::string(event)];
+    if (!told_.report) return;
     auto const told = talk_.fresh_macros();
-    if (!told.empty()) text += "\nmacros:";
-    for (auto const& one : told)
-        text += fmt::format("\n  {}={}", one.name, one.value);
-    print(text);
+    bool const with_macros = event != "negotiate" && event != "abort" && event != "finished";
+    if (told_.json)
+        return say(json_line(number_, event, all, with_macros ? told : std::span<f::macro_value const>()));
+    std::string text(line);
+    if (with_macros && !told.empty()) {
+        text += "\nmacros:";
+        for (auto const& one : told)
+            text += fmt::format("\n  {}={}", one.name, one.value);
+    }
+    say(text);
+}
+
+void client::note_macros(char step) {
+    record_.macros(step, talk_.fresh_macros());
 }
 
 // True when the step gets no answer for now.
@@ -66,34 +76,104 @@ bool client::misbehaves(char step) {
 
 template <class Answer>
 Answer client::decide(char step, std::string_view text, f::body_answer usual) {
-    if (misbehaves(step)) return f::later{};
-    auto answer = answer_at(told_, step, text);
-    if (std::holds_alternative<f::go_on>(answer)) answer = std::move(usual);
-    auto const delay = told_.delays.find(step);
-    if (delay != told_.delays.end() && talk_.waits_for(step)) {
-        timer_.expires_after(delay->second);
-        timer_.async_wait([this, answer](boost::system::error_code ec) {
-            if (!ec) talk_.resume(answer);
-        });
-        return f::later{};
+    auto answer = decided(step, text, std::move(usual));
+    if (!std::holds_alternative<f::later>(answer)) {
+        sum_of_all_.answered(answer);
+        message_ = nullptr;
     }
     return std::visit(
         [](auto& one) -> Answer {
             if constexpr (std::is_constructible_v<Answer, decltype(one)>)
                 return one;
             else
-                return f::go_on{}; // settings refuse such rules
+                return f::go_on{}; // settings and scripts refuse such rules
         },
         answer);
 }
 
+f::body_answer client::decided(char step, std::string_view text, f::body_answer usual) {
+    if (auto const* const rule = told_.played.rule_for(step, text)) {
+        rule_ = rule;
+        deed_ = 0;
+        usual_ = std::move(usual);
+        return play(step);
+    }
+    if (misbehaves(step)) return f::later{};
+    auto answer = answer_at(told_, step, text);
+    return after_delay(step, std::holds_alternative<f::go_on>(answer) ? std::move(usual) : std::move(answer));
+}
+
+f::body_answer client::after_delay(char step, f::body_answer answer) {
+    auto const delay = told_.delays.find(step);
+    if (delay == told_.delays.end() || !talk_.waits_for(step)) return answer;
+    timer_.expires_after(delay->second);
+    timer_.async_wait([this, answer](boost::system::error_code ec) {
+        if (ec) return;
+        sum_of_all_.answered(answer);
+        talk_.resume(answer);
+    });
+    return f::later{};
+}
+
+f::body_answer client::play(char step) {
+    while (rule_ && deed_ < rule_->deeds.size()) {
+        auto const& next = rule_->deeds[deed_++];
+        if (auto const* const answer = std::get_if<f::body_answer>(&next)) return *answer;
+        if (auto const* const edit = std::get_if<change>(&next)) {
+            if (message_ && !(*edit)(*message_)) note_left_out();
+        } else if (auto const* const raw = std::get_if<raw_bytes>(&next)) {
+            talk_.send_raw(raw->bytes);
+        } else if (std::holds_alternative<progress>(next)) {
+            std::string packet;
+            wire::encode(packet, wire::progress{});
+            talk_.send_raw(packet);
+        } else if (std::holds_alternative<hang_up>(next)) {
+            talk_.hang_up();
+            return f::later{};
+        } else if (std::holds_alternative<hang>(next)) {
+            return f::later{};
+        } else if (step == wire::negotiate::code || talk_.waits_for(step)) {
+            timer_.expires_after(std::get<wait_for>(next).time);
+            timer_.async_wait([this, step](boost::system::error_code ec) {
+                if (!ec) resume(step);
+            });
+            return f::later{};
+        }
+    }
+    return usual_;
+}
+
+void client::resume(char step) {
+    auto answer = play(step);
+    if (std::holds_alternative<f::later>(answer)) return;
+    message_ = nullptr;
+    if (step == wire::negotiate::code) return talk_.resume(f::wish{told_.actions, told_.steps, told_.macros});
+    sum_of_all_.answered(answer);
+    talk_.resume(std::move(answer));
+}
+
 f::negotiate_answer client::on_negotiate(wire::negotiate const& offer) {
-    print(fmt::format("negotiate: version=<{}>, action=<{}>, step=<{}>", offer.version,
-                      wire::names(offer.actions), wire::names(offer.steps)));
-    if (told_.closes.contains(wire::negotiate::code)) return f::refuse{};
-    if (misbehaves(wire::negotiate::code)) return f::later{};
-    f::wish const wanted{told_.actions, told_.steps, {}};
-    auto const delay = told_.delays.find(wire::negotiate::code);
+    record_.command(offer);
+    auto const version = std::to_string(offer.version);
+    auto const actions = wire::names(offer.actions);
+    auto const steps = wire::names(offer.steps);
+    report("negotiate",
+           fmt::format("negotiate: version=<{}>, action=<{}>, step=<{}>", version, actions, steps),
+           {{"version", version}, {"action", actions}, {"step", steps}});
+    return negotiate();
+}
+
+f::negotiate_answer client::negotiate() {
+    constexpr char step = wire::negotiate::code;
+    f::wish const wanted{told_.actions, told_.steps, told_.macros};
+    if (told_.played.rule_for(step, "")) {
+        bool const late = std::holds_alternative<f::later>(decided(step, "", f::go_on{}));
+        if (talk_.closed()) return f::refuse{};
+        return late ? f::negotiate_answer(f::later{}) : wanted;
+    }
+    if (told_.closes.contains(step)) return f::refuse{};
+    if (misbehaves(step)) return f::later{};
+    auto const delay = told_.delays.find(step);
     if (delay == told_.delays.end()) return wanted;
     timer_.expires_after(delay->second);
     timer_.async_wait([this, wanted](boost::system::error_code ec) {
@@ -103,70 +183,102 @@ f::negotiate_answer client::on_negotiate(wire::negotiate const& offer) {
 }
 
 f::connect_answer client::on_connect(wire::connect const& peer) {
+    note_macros(peer.code);
+    record_.command(peer);
     auto const address = address_of(peer);
-    print_with_macros(fmt::format("connect: host=<{}>, address=<{}>", peer.host, address));
+    report("connect", fmt::format("connect: host=<{}>, address=<{}>", peer.host, address),
+           {{"host", peer.host}, {"address", address}});
     return decide<f::connect_answer>(peer.code, fmt::format("{} {}", peer.host, address));
 }
 
 f::connect_answer client::on_helo(wire::helo const& peer) {
-    print_with_macros(fmt::format("helo: <{}>", peer.name));
+    note_macros(peer.code);
+    record_.command(peer);
+    report("helo", fmt::format("helo: <{}>", peer.name), {{"name", peer.name}});
     return decide<f::connect_answer>(peer.code, peer.name);
 }
 
 f::answer client::on_mail(wire::mail const& sender) {
     begin_message();
-    print_with_macros(fmt::format("envelope-from: <{}>", sender.address));
+    note_macros(sender.code);
+    record_.command(sender);
+    report("envelope-from", fmt::format("envelope-from: <{}>", sender.address),
+           {{"address", sender.address}});
     return decide<f::answer>(sender.code, sender.address);
 }
 
 f::answer client::on_rcpt(wire::rcpt const& recipient) {
-    print_with_macros(fmt::format("envelope-recipient: <{}>", recipient.address));
+    note_macros(recipient.code);
+    record_.command(recipient);
+    report("envelope-recipient", fmt::format("envelope-recipient: <{}>", recipient.address),
+           {{"address", recipient.address}});
     return decide<f::answer>(recipient.code, recipient.address);
 }
 
 f::unknown_answer client::on_unknown(wire::unknown const& command) {
-    print_with_macros(fmt::format("unknown: <{}>", command.line));
+    note_macros(command.code);
+    record_.command(command);
+    report("unknown", fmt::format("unknown: <{}>", command.line), {{"command", command.line}});
     return decide<f::unknown_answer>(command.code, command.line);
 }
 
 f::answer client::on_data() {
-    print_with_macros("data");
+    note_macros(wire::data::code);
+    record_.command(wire::data{});
+    report("data", "data", {});
     return decide<f::answer>(wire::data::code, "");
 }
 
 f::answer client::on_header(wire::header const& field) {
+    note_macros(field.code);
+    record_.command(field);
+    sum_of_all_.header_bytes += field.name.size() + field.value.size();
     auto const text = fmt::format("{}: {}", field.name, field.value);
-    print_with_macros(fmt::format("header: <{}>", text));
+    report("header", fmt::format("header: <{}>", text), {{"name", field.name}, {"value", field.value}});
     return decide<f::answer>(field.code, text);
 }
 
 f::answer client::on_end_of_headers() {
-    print_with_macros("end-of-header");
+    note_macros(wire::end_of_headers::code);
+    record_.command(wire::end_of_headers{});
+    report("end-of-header", "end-of-header", {});
     return decide<f::answer>(wire::end_of_headers::code, "");
 }
 
 f::body_answer client::on_body(wire::body const& piece) {
     search_.take(piece.bytes);
     sum_.take(piece.bytes);
+    sum_of_all_.body_bytes += piece.bytes.size();
     if (talk_.last_piece()) {
         last_piece_ = piece.bytes;
         return answer_at(told_, piece.code, piece.bytes);
     }
-    print_with_macros(fmt::format("body: <{}>", piece.bytes));
+    note_macros(piece.code);
+    record_.command(piece);
+    report("body", fmt::format("body: <{}>", piece.bytes), {{"bytes", piece.bytes}});
     return decide<f::body_answer>(piece.code, piece.bytes);
 }
 
 f::answer client::on_end_of_message(f::edits& message) {
-    print_with_macros(last_piece_.empty() ? "end-of-message"
-                                          : fmt::format("end-of-message: <{}>", last_piece_));
+    constexpr char step = wire::end_of_message::code;
+    note_macros(step);
+    record_.command(wire::end_of_message{last_piece_});
+    ++sum_of_all_.messages;
+    if (last_piece_.empty())
+        report("end-of-message", "end-of-message", {});
+    else
+        report("end-of-message", fmt::format("end-of-message: <{}>", last_piece_), {{"bytes", last_piece_}});
     if (told_.checksum) {
-        fmt::print("body-checksum: length={} fnv1a64={:016x}\n", sum_.length, sum_.fnv1a);
-        std::fflush(stdout);
+        auto const length = std::to_string(sum_.length);
+        auto const fnv1a = fmt::format("{:016x}", sum_.fnv1a);
+        say(told_.json ? json_line(number_, "body-checksum", {{"length", length}, {"fnv1a64", fnv1a}}, {})
+                       : fmt::format("body-checksum: length={} fnv1a64={}", length, fnv1a));
     }
     edit(message);
     auto const usual = search_.found() ? f::body_answer(f::reject{}) : f::body_answer(f::go_on{});
     begin_message();
-    return decide<f::answer>(wire::end_of_message::code, "", usual);
+    message_ = &message;
+    return decide<f::answer>(step, "", usual);
 }
 
 void client::edit(f::edits& message) const {
@@ -180,9 +292,7 @@ void client::edit(f::edits& message) const {
         all &= message.add_recipient(one);
     if (told_.new_body) all &= message.replace_body(*told_.new_body);
     if (told_.quarantine_reason) all &= message.quarantine(*told_.quarantine_reason);
-    if (!all)
-        fmt::print(stderr,
-                   "a change was left out: the MTA did not agree to it, or it has bytes that cannot be\n");
+    if (!all) note_left_out();
 }
 
 void client::begin_message() {
@@ -193,16 +303,24 @@ void client::begin_message() {
 
 void client::on_abort() {
     begin_message();
-    print("abort");
+    message_ = nullptr;
+    timer_.cancel();
+    ++sum_of_all_.aborts;
+    record_.command(wire::abort{});
+    report("abort", "abort", {});
 }
 
 void client::on_error(std::string_view what) {
-    fmt::print(stderr, "ERROR: {}\n", what);
+    ++sum_of_all_.errors;
+    log_line(level::error, fmt::format("ERROR: {}", what));
 }
 
 void client::on_quit() {
     timer_.cancel();
-    print("finished");
+    message_ = nullptr;
+    record_.command(wire::quit{});
+    record_.write(number_);
+    report("finished", "finished", {});
 }
 
 } // namespace milter::tools::test_client

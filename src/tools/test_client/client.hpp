@@ -5,6 +5,7 @@
 #include "filter/conversation.hpp"
 #include "filter/filter.hpp"
 #include "tools/test_client/behaviour.hpp"
+#include "tools/test_client/output.hpp"
 #include "tools/test_client/settings.hpp"
 
 #include <memory>
@@ -19,7 +20,8 @@ namespace milter::tools::test_client {
 class client final : public filter::filter {
 public:
     // All outlive the client.
-    client(settings const& told, boost::asio::io_context& context, milter::filter::conversation& talk);
+    client(settings const& told, boost::asio::io_context& context, milter::filter::conversation& talk,
+           totals& sum);
 
     milter::filter::negotiate_answer on_negotiate(wire::negotiate const& offer) override;
     milter::filter::connect_answer on_connect(wire::connect const& peer) override;
@@ -37,18 +39,32 @@ public:
     void on_quit() override;
 
 private:
-    void print(std::string_view line) const;
-    void print_with_macros(std::string_view line) const;
+    // One thing received, with the macros that came with it: printed, counted, recorded by the caller.
+    void report(std::string_view event, std::string_view line, members all);
+    void note_macros(char step);
     // As the settings say; `usual` when they say nothing else.
     template <class Answer>
     Answer decide(char step, std::string_view text,
                   milter::filter::body_answer usual = milter::filter::go_on{});
+    milter::filter::body_answer decided(char step, std::string_view text, milter::filter::body_answer usual);
+    milter::filter::body_answer after_delay(char step, milter::filter::body_answer answer);
     bool misbehaves(char step);
+    // The next deeds of a script's rule; `later` when they wait or never answer.
+    milter::filter::body_answer play(char step);
+    void resume(char step);
+    milter::filter::negotiate_answer negotiate();
     void edit(milter::filter::edits& message) const;
     void begin_message();
 
     settings const& told_;
     milter::filter::conversation& talk_;
+    totals& sum_of_all_;
+    std::uint64_t number_;
+    recording record_;
+    script_rule const* rule_ = nullptr; // being played
+    std::size_t deed_ = 0;
+    milter::filter::body_answer usual_;        // at its end
+    milter::filter::edits* message_ = nullptr; // while the end of the message is being answered
     boost::asio::steady_timer timer_;
     body_search search_;
     body_sum sum_;

@@ -1,10 +1,14 @@
 #include "tools/test_client/settings.hpp"
 
 #include "tools/arguments.hpp"
-#include "tools/test_client/mode.hpp"
+#include "tools/test_client/stages.hpp"
 #include "wire/command.hpp"
 
-#include <array>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -12,26 +16,13 @@ namespace milter::tools::test_client {
 
 namespace {
 
-struct step_name {
-    std::string_view name;
-    char step;
-};
+constexpr std::size_t largest_script = 1024 * 1024;
 
-constexpr std::array steps_by_name = std::to_array<step_name>({
-    {"negotiate", wire::negotiate::code},
-    {"connect", wire::connect::code},
-    {"helo", wire::helo::code},
-    {"envelope-from", wire::mail::code},
-    {"mail", wire::mail::code},
-    {"envelope-recipient", wire::rcpt::code},
-    {"rcpt", wire::rcpt::code},
-    {"unknown", wire::unknown::code},
-    {"data", wire::data::code},
-    {"header", wire::header::code},
-    {"end-of-header", wire::end_of_headers::code},
-    {"body", wire::body::code},
-    {"end-of-message", wire::end_of_message::code},
-});
+char stage_of(std::string_view name, std::string const& option) {
+    auto const found = stage_by_name(name);
+    if (!found) throw bad_argument(fmt::format("{}: no stage has this name: <{}>", option, name));
+    return *found;
+}
 
 // "STAGE=REST"; REST is "" without "=".
 std::pair<std::string, std::string> halves(std::string const& text) {
@@ -43,12 +34,10 @@ std::pair<std::string, std::string> halves(std::string const& text) {
 void add_rule(settings& into, std::string const& option, std::string const& text,
               filter::body_answer answer) {
     auto const [stage, pattern] = halves(text);
-    char const step = step_by_name(stage, option);
-    bool const early = step == wire::connect::code || step == wire::helo::code;
-    bool const impossible =
-        step == wire::negotiate::code ||
-        (std::holds_alternative<filter::discard>(answer) && (early || step == wire::unknown::code)) ||
-        (std::holds_alternative<filter::accept>(answer) && step == wire::unknown::code);
+    char const step = stage_of(stage, option);
+    bool const impossible = step == wire::negotiate::code ||
+                            (std::holds_alternative<filter::discard>(answer) && !has_discard(step)) ||
+                            (std::holds_alternative<filter::accept>(answer) && !has_accept(step));
     if (impossible) throw bad_argument(fmt::format("{}: not possible at this stage: <{}>", option, stage));
     into.rules.push_back({step, pattern, std::move(answer)});
 }
@@ -81,14 +70,13 @@ void answer_options(arguments& line, settings& into) {
 void trouble_options(arguments& line, settings& into) {
     auto const steps = [&](std::string const& option, std::set<char>& set, char const* help) {
         line.each(
-            option, [&set, option](std::string const& text) { set.insert(step_by_name(text, option)); },
-            help);
+            option, [&set, option](std::string const& text) { set.insert(stage_of(text, option)); }, help);
     };
     line.each(
         "--delay",
         [&into](std::string const& text) {
             auto const [stage, seconds] = halves(text);
-            into.delays[step_by_name(stage, "--delay")] = seconds_of(seconds, "--delay");
+            into.delays[stage_of(stage, "--delay")] = seconds_of(seconds, "--delay");
         },
         "STAGE=SECONDS: answer so much later");
     steps("--hang-at", into.hangs, "STAGE: never answer");
@@ -127,15 +115,20 @@ wire::step step_flag(std::string const& name, std::string const& option) {
     return *found;
 }
 
-void socket_options(arguments& line, settings& into, std::string const& spelling) {
-    line.each(
-        "-s,--connection-spec",
-        [&into, spelling](std::string const& text) {
-            auto const where = wire::endpoint::parse(text);
-            if (!where) throw bad_argument(fmt::format("{}: {}", spelling, where.error()));
-            into.where = *where;
-        },
-        "SPEC: where to listen: unix:PATH, inet:PORT[@HOST], inet6:PORT[@HOST]");
+// A script of reasonable size, read whole.
+std::string text_of(std::string const& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text(largest_script + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+    if (!file.is_open() || file.bad() || (text.empty() && !file.eof()))
+        throw bad_argument(fmt::format("--script: {}: {}", path, std::strerror(errno)));
+    if (text.size() > largest_script)
+        throw bad_argument(fmt::format("--script: {}: larger than {} bytes", path, largest_script));
+    return text;
+}
+
+void agreement_options(arguments& line, settings& into) {
     line.each(
         "--step", [&into](std::string const& name) { into.steps |= step_flag(name, "--step"); },
         "NAME: ask for this step flag, e.g. no-reply-body");
@@ -143,58 +136,62 @@ void socket_options(arguments& line, settings& into, std::string const& spelling
         "--no-step",
         [&into](std::string const& name) { into.steps = into.steps - step_flag(name, "--no-step"); },
         "NAME: do not ask for it");
-    line.text("--unix-socket-group", into.listen.unix_group, "GROUP: of the unix socket");
     line.each(
-        "--unix-socket-mode",
-        [&into](std::string const& text) {
-            auto const mode = mode_of(text);
-            if (!mode) throw bad_argument("--unix-socket-mode: " + mode.error());
-            into.listen.unix_mode = *mode;
+        "--no-action",
+        [&into](std::string const& name) {
+            auto const found = wire::action_by_name(name);
+            if (!found) throw bad_argument(fmt::format("--no-action: no action has this name: <{}>", name));
+            into.actions = into.actions - *found;
         },
-        "MODE: of the unix socket, octal or like u=rw,g=rw");
-    line.text("--pid-file", into.pid_file, "FILE: gets the number of the process");
+        "NAME: do not ask for this action flag, e.g. change-body");
+    line.each(
+        "--macros",
+        [&into](std::string const& text) {
+            auto const [name, names] = halves(text);
+            auto const stage = macro_stage_by_name(name);
+            if (!stage)
+                throw bad_argument(
+                    fmt::format("--macros: no stage with a list of macros has this name: <{}>", name));
+            into.macros.emplace_back(*stage, names);
+        },
+        "STAGE=NAMES: ask for these macros there, e.g. 'rcpt=i {auth_authen}'");
 }
 
-// The rest of the older program's options: better an error than silence.
-void missing_options(arguments& line) {
-    for (auto const* option :
-         {"--log-level", "--log-path", "--syslog-facility", "-u,--user", "--user-id", "--user-name",
-          "-g,--group", "--group-id", "--group-name", "--socket-group-name", "--n-workers",
-          "--event-loop-backend", "--packet-buffer-size", "--max-pending-finished-sessions"})
-        line.missing(option, true);
-    for (auto const* option : {"-v,--verbose", "--syslog", "--daemon"})
-        line.missing(option, false);
+void output_options(arguments& line, settings& into, bool& no_report) {
+    line.flag("--no-report-request", no_report, "Do not print what is received");
+    line.flag("--json", into.json, "Print what is received as JSON, an object a line");
+    line.flag("--statistics", into.statistics, "Print what was counted at the end");
+    line.flag("--body-checksum", into.checksum, "Print the length and the FNV-1a checksum of each body");
+    line.text("--record", into.record_path, "FILE: write what MTAs send there, as a script of mta lines");
+    line.each(
+        "--script",
+        [&into](std::string const& path) {
+            auto script = read_script(text_of(path), path);
+            if (!script) throw bad_argument(script.error());
+            into.played = std::move(*script);
+        },
+        "FILE: behave as it says (see the manual page)");
 }
 
 } // namespace
 
-char step_by_name(std::string_view name, std::string const& option) {
-    for (auto const& one : steps_by_name)
-        if (one.name == name) return one.step;
-    throw bad_argument(fmt::format("{}: no stage has this name: <{}>", option, name));
-}
-
 parsed parse(int count, char const* const* words) {
     parsed result;
     auto& into = result.values;
-    std::string spelling = "-s";
-    for (int index = 1; index < count; ++index)
-        if (std::string_view(words[index]).starts_with("--connection-spec")) spelling = "--connection-spec";
     arguments line("Prints what an MTA sends, and answers as it is told.", "milter-test-client",
                    MILTER_VERSION);
     bool no_report = false;
-    bool nothing_to_do = false; // is so without it
-    line.flag("--no-report-request", no_report, "Do not print what is received");
-    line.flag("--body-checksum", into.checksum, "Print the length and the FNV-1a checksum of each body");
-    line.flag("--no-daemon,-q,--quiet", nothing_to_do,
-              "Accepted, and so anyway: stay in the foreground, no log");
-    socket_options(line, into, spelling);
+    add_common_options(line, into.common, count, words);
+    output_options(line, into, no_report);
+    agreement_options(line, into);
     answer_options(line, into);
     edit_options(line, into);
     trouble_options(line, into);
-    missing_options(line);
     result.status = line.parse(count, words);
     into.report = !no_report;
+    if (into.played.actions) into.actions = *into.played.actions;
+    if (into.played.steps) into.steps = *into.played.steps;
+    std::ranges::move(into.played.macros, std::back_inserter(into.macros));
     return result;
 }
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "filter/answer.hpp"
-#include "io/listener.hpp"
-#include "wire/endpoint.hpp"
+#include "tools/common_options.hpp"
+#include "tools/test_client/script.hpp"
 #include "wire/options.hpp"
 
 #include <chrono>
@@ -28,15 +28,17 @@ struct rule {
 using named_value = std::pair<std::string, std::string>;
 
 struct settings {
-    wire::endpoint where{
-        .family = wire::endpoint::kind::inet, .path = {}, .port = 10025, .host = "127.0.0.1"};
-    io::listen_options listen;
-    std::string pid_file;
+    common_options common;
     bool report = true;
     bool checksum = false;
+    bool json = false;       // the report, and the statistics
+    bool statistics = false; // at the end
+    std::string record_path;
+    script played; // its rules come before all others
 
     wire::actions actions = wire::all_actions;
     wire::steps steps = wire::step::skip;
+    std::vector<std::pair<wire::macro_stage, std::string>> macros; // lists that are asked for
 
     std::vector<rule> rules; // the first that fits counts
     std::map<char, std::chrono::milliseconds> delays;
@@ -56,8 +58,5 @@ struct parsed {
     settings values;
 };
 parsed parse(int count, char const* const* words);
-
-// The letter of "connect", "envelope-from" (or "mail"), ...; throws bad_argument.
-char step_by_name(std::string_view name, std::string const& option);
 
 } // namespace milter::tools::test_client

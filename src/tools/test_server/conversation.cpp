@@ -1,5 +1,6 @@
 #include "tools/test_server/conversation.hpp"
 
+#include "tools/console.hpp"
 #include "wire/smtp_reply.hpp"
 
 #include <algorithm>
@@ -133,7 +134,7 @@ void conversation::on_negotiated(wire::negotiated reply) {
         if (list->stage < stage_letters.size())
             agreed_.macro_lists[stage_letters[list->stage]] = names_in(list->names);
     plan_.emplace(told_, agreed_);
-    waiting_for_ = 0;
+    count_time(std::exchange(waiting_for_, '\0'));
     deadlines_.disarm(reading);
 }
 
@@ -179,6 +180,7 @@ void conversation::on_decision(std::string_view status, std::string_view reply) 
         return;
     }
     char const step = std::exchange(waiting_for_, '\0');
+    count_time(step);
     deadlines_.disarm(reading);
     deadlines_.disarm(end_of_message);
     if (step == wire::end_of_message::code) {
@@ -230,11 +232,17 @@ void conversation::go_on() {
 }
 
 void conversation::wait_for_reply(char code) {
+    if (waiting_for_ == 0) asked_ = std::chrono::steady_clock::now();
     waiting_for_ = last_sent_ = code;
     write();
     bool const at_end = code == wire::end_of_message::code;
     if (!line_->waiting_to_write())
         arm(at_end ? end_of_message : reading, at_end ? told_.end_of_message_timeout : told_.reading_timeout);
+}
+
+void conversation::count_time(char code) {
+    result_.timings.emplace_back(
+        code, std::chrono::duration<double>(std::chrono::steady_clock::now() - asked_).count());
 }
 
 void conversation::write() {
@@ -310,7 +318,7 @@ std::string_view conversation::stage() const {
 }
 
 void conversation::note(std::string const& text) const {
-    fmt::print(stderr, "[{}] {}\n", told_.name, text);
+    print_error("[{}] {}\n", told_.name, text);
 }
 
 } // namespace milter::tools::test_server

@@ -6,6 +6,7 @@
 #include "io/line.hpp"
 #include "tools/test_server/plan.hpp"
 #include "tools/test_server/settings.hpp"
+#include "tools/test_server/tally.hpp"
 
 #include <chrono>
 #include <functional>
@@ -23,7 +24,8 @@ struct result {
     std::string reply;   // the text of a reply code, "" for none
     std::string failure; // why no answer could be had, with the stage; "" = there is one
     double seconds = 0;  // until the answer
-    message mail;        // as it is then
+    test_server::timings timings;
+    message mail; // as it is then
 };
 
 class conversation final : public io::line_user {
@@ -52,6 +54,7 @@ private:
     void on_edit(wire::reply const& edit, char code);
     void go_on();
     void wait_for_reply(char code);
+    void count_time(char code);
     void write();
     void answered(std::string_view status, std::string_view reply, bool at_end);
     void failed(std::string text);
@@ -64,6 +67,7 @@ private:
     std::shared_ptr<io::line> line_;
     io::deadlines deadlines_;
     std::chrono::steady_clock::time_point began_;
+    std::chrono::steady_clock::time_point asked_; // what waiting_for_ waits for
     agreement agreed_;
     std::optional<plan> plan_;
     test_server::result result_;

@@ -1,16 +1,24 @@
 #include "tools/test_server/mail_file.hpp"
 
+#include "wire/words.hpp"
+
+#include <array>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
+#include <cstdio>
+#include <memory>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace milter::tools::test_server {
 
 namespace {
+
+constexpr std::int64_t largest_file = 1LL << 30;
+constexpr std::size_t shown_of_line = 80;
 
 struct line {
     std::string_view text;
@@ -45,7 +53,8 @@ tl::expected<mail, std::string> parse_mail(std::string_view bytes) {
         if (folded && !found.headers.empty()) {
             found.headers.back().value.append(last_end).append(one->text);
         } else if (folded || colon == std::string_view::npos || colon == 0) {
-            return tl::unexpected(fmt::format("invalid header: <{}>", one->text));
+            return tl::unexpected(
+                fmt::format("invalid header: <{}>", wire::quoted(one->text.substr(0, shown_of_line))));
         } else {
             auto value = one->text.substr(colon + 1);
             if (value.starts_with(' ')) value.remove_prefix(1);
@@ -57,14 +66,21 @@ tl::expected<mail, std::string> parse_mail(std::string_view bytes) {
 }
 
 tl::expected<mail, std::string> read_mail(std::string const& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        int const number = errno;
+    auto const refused = [&](int number) {
         return tl::unexpected(number == ENOENT ? path + " does not exist."
                                                : path + ": " + std::generic_category().message(number));
+    };
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::fopen(path.c_str(), "rb"), &std::fclose);
+    if (!file) return refused(errno);
+    auto const too_large = [&] { return tl::unexpected(path + ": a mail has at most 1 GiB here"); };
+    struct stat about {};
+    if (::fstat(::fileno(file.get()), &about) == 0 && about.st_size > largest_file) return too_large();
+    std::string bytes;
+    for (std::array<char, 65536> some; !std::feof(file.get());) {
+        bytes.append(some.data(), std::fread(some.data(), 1, some.size(), file.get()));
+        if (std::ferror(file.get()) != 0) return refused(errno);
+        if (std::cmp_greater(bytes.size(), largest_file)) return too_large();
     }
-    std::string const bytes{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) return tl::unexpected(path + ": cannot be read");
     return parse_mail(bytes);
 }
 

@@ -1,11 +1,14 @@
 #include "tools/test_server/settings.hpp"
 
 #include "tools/arguments.hpp"
+#include "tools/conformance/rules.hpp"
+#include "tools/console.hpp"
 #include "tools/test_server/address.hpp"
 #include "tools/test_server/mail_file.hpp"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 
 #include <arpa/inet.h>
@@ -27,6 +30,7 @@ struct wanted {
     std::vector<header> headers;
     std::vector<std::string> body;
     std::string mail_file;
+    std::vector<std::string> scripts;
     std::string color = "auto";
 };
 
@@ -170,6 +174,35 @@ void connection_options(arguments& line, settings& into, wanted& mail) {
     line.number("-t,--threads", into.sessions, "N: so many sessions at the same time");
 }
 
+void load_options(arguments& line, settings& into) {
+    static constexpr unsigned most = 1'000'000'000;
+    auto const counted = [&](char const* name, unsigned& value, char const* help) {
+        line.each(
+            name,
+            [&into, &value, name](std::string const& text) {
+                auto const end = text.data() + text.size();
+                auto const [rest, failed] = std::from_chars(text.data(), end, value);
+                if (failed != std::errc() || rest != end || value == 0 || value > most)
+                    throw bad_argument(fmt::format("{}: not a number from 1 to {}: <{}>", name, most, text));
+                into.is_load = true;
+            },
+            help);
+    };
+    counted("--repeat", into.repeat, "N: so many sessions in all; their sum is printed");
+    counted("--concurrency", into.concurrency, "C: with --repeat: so many at the same time (1)");
+    line.each(
+        "--rate",
+        [&into](std::string const& text) {
+            char* end = nullptr;
+            into.rate = std::strtod(text.c_str(), &end);
+            if (text.empty() || *end != '\0' || !(into.rate > 0.001 && into.rate < most))
+                throw bad_argument(fmt::format("--rate: not a number of sessions per second: <{}>", text));
+            into.is_load = true;
+        },
+        "R: with --repeat: begin so many sessions a second");
+    line.flag("--json", into.json, "Print the result as a line of JSON");
+}
+
 void output_options(arguments& line, settings& into, wanted& mail) {
     line.flag("--output-message", into.output_message, "Print what became of the message");
     line.app()
@@ -183,8 +216,41 @@ void output_options(arguments& line, settings& into, wanted& mail) {
         ->type_name("")
         ->expected(0, 1);
     line.flag("-v,--verbose", into.verbose, "Print every packet's name on stderr");
+    line.each(
+        "--script", [&mail](std::string const& text) { mail.scripts.push_back(text); },
+        "FILE: play the session in this file instead of one message; may be given several times");
     line.text("--expect", into.expected_status,
               "STATUS: end with status 2 when the milter's answer is another");
+}
+
+void replay_options(arguments& line, settings& into) {
+    line.text("--replay", into.replay,
+              "DIR: play the sessions that milter-manager --record wrote there, and report differences");
+    line.each(
+        "--replay-ignore", [&into](std::string const& text) { into.ignored.push_back(text); },
+        "PATTERN: with --replay: do not compare lines like this, e.g. 'add-header DKIM-Signature:*'");
+}
+
+void conformance_options(arguments& line, settings& into, wanted& mail) {
+    line.each(
+        "--conformance",
+        [&](std::string const& text) {
+            mail.spec = text;
+            into.conformance = true;
+        },
+        "SPEC: find out which rules of the protocol the milter there breaks");
+    line.each(
+        "--rule",
+        [&into](std::string const& text) {
+            if (!conformance::find_rule(text)) {
+                std::string known;
+                for (auto const& one : conformance::all_rules())
+                    known += fmt::format("{}{}", known.empty() ? "" : ", ", one.word);
+                throw bad_argument(fmt::format("--rule: there is no rule <{}>, but: {}", text, known));
+            }
+            into.rules.insert(text);
+        },
+        "WORD: with --conformance: only this rule; may be given several times");
 }
 
 bool use_color(std::string const& choice) {
@@ -227,7 +293,16 @@ void complete(settings& into, wanted& from) {
     if (!where) throw bad_argument(where.error());
     into.where = *where;
     into.color = use_color(from.color);
+    if (into.repeat > 1 && !into.replay.empty())
+        throw bad_argument("--repeat does not go with --replay: each session is played once");
     if (into.sessions == 0) into.sessions = 1;
+    if (into.is_load && into.sessions > 1)
+        throw bad_argument("--threads does not go with --repeat, --concurrency and --rate");
+    for (auto const& path : from.scripts) {
+        auto read = script::read(path);
+        if (!read) throw bad_argument(read.error());
+        into.scripts.push_back(std::move(*read));
+    }
     auto& mail = into.mail;
     if (!from.mail_file.empty()) take_mail_file(from, mail);
     mail.sender = in_brackets(from.sender.value_or("sender@example.com"));
@@ -258,12 +333,15 @@ parsed parse(int count, char const* const* words) {
     mail_options(line, into, from);
     macro_options(line, into);
     output_options(line, into, from);
+    load_options(line, into);
+    replay_options(line, into);
+    conformance_options(line, into, from);
     result.status = line.parse(count, words);
     if (result.status) return result;
     try {
         complete(into, from);
     } catch (bad_argument const& complaint) {
-        fmt::print(stderr, "{}\n", complaint.what());
+        print_error("{}\n", complaint.what());
         result.status = 1;
     }
     return result;

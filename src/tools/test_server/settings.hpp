@@ -2,13 +2,16 @@
 // values. Knows no sockets and never prints but a complaint.
 #pragma once
 
+#include "tools/script/script.hpp"
 #include "tools/test_server/message.hpp"
 #include "wire/command.hpp"
 #include "wire/endpoint.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +51,18 @@ struct settings {
     time_limit writing_timeout = std::chrono::seconds(10);
     time_limit end_of_message_timeout = std::chrono::seconds(300); // of the whole stage
     unsigned sessions = 1;
-    std::string expected_status; // "" = any
+    // More than the one: only their sum is printed.
+    bool is_load = false;
+    unsigned repeat = 1; // of the message, or of each script
+    unsigned concurrency = 1;
+    double rate = 0; // sessions begun a second; 0 = as fast as it goes
+    bool json = false;
+    std::string expected_status;              // "" = any
+    std::vector<script::screenplay> scripts;  // played instead of the message
+    std::string replay;                       // a directory of them, played in their place; "" = none
+    std::vector<std::string> ignored;         // patterns of lines that a replay does not compare
+    bool conformance = false;                 // the suite instead of the message
+    std::set<std::string, std::less<>> rules; // of it, that are wanted; empty = all
 };
 
 // The settings, or the exit status when there is nothing to run (help, version, a complaint).

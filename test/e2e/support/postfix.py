@@ -107,6 +107,8 @@ class Postfix:
                                 self._home / "log" / "start")
         try:
             self._process.ready_when_port_accepts(self.port)
+            # That look is a session too, and comes to its end when it is its turn: not among those of a test.
+            wait_until(self.disconnects, "postfix ends the look whether it is there", SETTLED_WITHIN_S, self.evidence)
         except BaseException:
             self._end()
             raise

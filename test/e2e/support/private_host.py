@@ -41,8 +41,8 @@ def settle_in(home: pathlib.Path):
         else:
             own.mkdir(mode=0o755)
         subprocess.run(["mount", "--bind", own, path], check=True)
-    _bring_up("lo")
-    _bring_up("lo:1", OUTSIDE_ADDRESS)
+    bring_up("lo")
+    bring_up("lo:1", OUTSIDE_ADDRESS)
 
 
 def directory(path: str, owner: str, mode: int = 0o755):
@@ -74,7 +74,7 @@ def start_service(name: str, log: pathlib.Path):
         raise AssertionError(f"/etc/init.d/{name} start: status {done.returncode}\n{log.read_text(errors='replace')}")
 
 
-def _bring_up(interface: str, address: str | None = None):
+def bring_up(interface: str, address: str | None = None):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         name = interface.encode().ljust(16, b"\0")
         for request, value in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, address and "255.255.255.255")):

@@ -21,7 +21,7 @@ STOP_WITHIN_S = 20
 
 class Process:
     def __init__(self, name: str, command: list, log: pathlib.Path, user: str | None = None, umask: int = -1,
-                 environment: dict[str, str] | None = None):
+                 environment: dict[str, str] | None = None, pass_fds: tuple = ()):
         program = shutil.which(str(command[0]), path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         if program is None:
             raise AssertionError(f"{name}: there is no program {command[0]} (see tool/packages)")
@@ -34,7 +34,8 @@ class Process:
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
                 [program, *map(str, command[1:])], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True, cwd="/", umask=umask, env=surroundings, **who)
+                start_new_session=True, cwd="/", umask=umask, env=surroundings,
+                pass_fds=pass_fds, **who)
 
     def __enter__(self):
         return self

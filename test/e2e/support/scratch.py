@@ -41,3 +41,12 @@ def write(path: pathlib.Path, text: str, owner: str | None = None, mode: int = 0
     if owner:
         shutil.chown(path, owner, owner)
     return path
+
+
+def program_for_everybody(home: pathlib.Path, program: pathlib.Path) -> pathlib.Path:
+    """A copy that other users can run, whatever the directories above the original."""
+    copy = home / pathlib.Path(program).name
+    if not copy.exists():
+        shutil.copyfile(program, copy)
+        copy.chmod(0o755)
+    return copy

@@ -81,8 +81,8 @@ private:
         if (how == fault::cuts || how == fault::stalls_inside) line_->send(half);
         if (how == fault::absurd_length) line_->send(absurd);
         if (how == fault::unknown_letter) wire::append_frame(line_->queue(), 'Z', "?");
-        if (how == fault::resets) world::reset_at_close(line_->socket());
-        if (how == fault::is_deaf) owner_.in().go_deaf(line_->socket());
+        if (how == fault::resets) world::reset_at_close(line_->native_handle());
+        if (how == fault::is_deaf) owner_.in().go_deaf(line_->native_handle());
         if (how != fault::closes && how != fault::resets && how != fault::cuts && how != fault::is_deaf)
             return;
         line_->close();

@@ -123,8 +123,8 @@ void mta::misbehave() {
     if (plan_.mta == manner::leaves) line_->send(std::string_view("\0\0\0\1A\0\0\0\1Q", 10));
     if (plan_.mta == manner::talks_rubbish) line_->send(std::string_view("\xFF\xFF\xFF\xFF*", 5));
     line_->flush();
-    if (plan_.mta == manner::resets) world::reset_at_close(line_->socket());
-    if (plan_.mta == manner::is_deaf) in_.go_deaf(line_->socket());
+    if (plan_.mta == manner::resets) world::reset_at_close(line_->native_handle());
+    if (plan_.mta == manner::is_deaf) in_.go_deaf(line_->native_handle());
     bool const closes = plan_.mta == manner::vanishes || plan_.mta == manner::resets ||
                         plan_.mta == manner::cuts || plan_.mta == manner::is_deaf;
     if (closes) end(); // the others wait for the daemon to close

@@ -9,8 +9,8 @@
 
 namespace milter::life {
 
-void world::go_deaf(asio::generic::stream_protocol::socket& socket) {
-    int const held = ::dup(socket.native_handle());
+void world::go_deaf(int socket) {
+    int const held = ::dup(socket);
     if (held < 0) {
         wrong.emplace_back("this test is out of descriptors");
         return;
@@ -19,9 +19,9 @@ void world::go_deaf(asio::generic::stream_protocol::socket& socket) {
     timer->async_wait([timer, held](boost::system::error_code) { ::close(held); });
 }
 
-void world::reset_at_close(asio::generic::stream_protocol::socket& socket) {
+void world::reset_at_close(int socket) {
     linger const at_once{1, 0};
-    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 } // namespace milter::life

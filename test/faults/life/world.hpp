@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 
 namespace milter::life {
@@ -50,9 +49,9 @@ struct world {
     std::size_t open_conversations = 0;
 
     // Keeps its socket open without ever reading from it, for deaf_for.
-    void go_deaf(asio::generic::stream_protocol::socket& socket);
+    void go_deaf(int socket);
     // Its close will be a reset, where the socket knows such a thing.
-    static void reset_at_close(asio::generic::stream_protocol::socket& socket);
+    static void reset_at_close(int socket);
 };
 
 } // namespace milter::life

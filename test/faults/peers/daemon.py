@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 
 import peers
@@ -24,7 +25,7 @@ define_milter("{name}") do |milter|
 {settings}end
 """
 LOOKS = int(10 * peers.SLOWNESS)  # 20 ms apart
-SANITIZER = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|LeakSanitizer|runtime error:")
+OUR_MISTAKES = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|LeakSanitizer|runtime error:| broken_invariant ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,15 +52,21 @@ class ManagerProcess(Process):
 class Daemon:
     """Yielded by running(); `endpoint` is where MTAs connect to, `file` its configuration."""
 
-    def __init__(self, process: ManagerProcess, endpoint: str, file: pathlib.Path):
+    def __init__(self, process: ManagerProcess, endpoint: str, file: pathlib.Path, log: pathlib.Path | None = None):
         self._process = process
+        self._log = log or process.log
         self.endpoint = endpoint
         self.file = file
         self.pid = process.pid
 
     def events(self, name: str = "", **fields) -> list[Event]:
         found = []
-        for line in self._process.log_text().splitlines():
+        for line in self.log_text().splitlines():
+            if line.startswith("{"):  # log.format = "json"
+                keys = json.loads(line)
+                if name in ("", keys.get("event")) and all(keys.get(key) == str(value) for key, value in fields.items()):
+                    found.append(Event(keys["level"], keys.get("event", ""), keys, keys.get("text", "")))
+                continue
             match = re.fullmatch(r"\[[^\]]+\]: (\w+) (\w+)(.*)", line)
             if match and name in ("", match[2]):
                 keys = {key: shlex.split(value)[0] if value else "" for key, value in
@@ -111,7 +118,7 @@ class Daemon:
         return self._process.evidence()
 
     def log_text(self) -> str:
-        return self._process.log_text()
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def signal(self, number: signal.Signals):
         os.kill(self.pid, number)
@@ -135,7 +142,8 @@ class Daemon:
 def configuration(endpoint: str, children: list[Child], child_settings: dict | None = None, manager: str = "") -> str:
     """See running()."""
     given = child_settings or {}
-    return f'manager.connection_spec = "{endpoint}"\nlog.use_syslog = false\nlog.level = "+info"\n{manager}\n' + "".join(
+    return (f'manager.connection_spec = "{endpoint}"\nlog.use_syslog = false; security.effective_user = "nobody"\n'
+            f'log.level = "+info"\n{manager}\n') + "".join(
         CHILD.format(name=child.name, endpoint=child.endpoint,
                      settings=settings(**{**given.get("", {}), **given.get(child.name, {})}))
         for child in children)
@@ -143,10 +151,15 @@ def configuration(endpoint: str, children: list[Child], child_settings: dict | N
 
 @contextlib.asynccontextmanager
 async def running(home: pathlib.Path, children: list[Child], child_settings: dict | None = None, manager: str = "",
-                  endpoint: str = ""):
+                  endpoint: str = "", log: pathlib.Path | None = None, prefix: tuple = (),
+                  environment: dict[str, str] | None = None, pass_fds: tuple = (),
+                  serves_at: str = "", options: list = (), user: str | None = None):
     """child_settings: of each child, by name or "" for all: what settings() takes. manager: more configuration.
+    log: where that has put the log, if not on standard error. prefix: of the command line; options: at its end.
+    serves_at: where it listens whatever the configuration says.
+    user: who starts the program, a copy of which lies where everybody can run it.
 
-    Ends it with TERM unless the test has, and checks its status and that no sanitizer has complained.
+    Ends it with TERM unless the test has, and checks its status and that nothing in its log is a mistake of ours.
     """
     asyncio.get_running_loop().set_debug(False)  # which unittest turns on; it prints what took long
     etc = home / "etc" if (home / "etc").exists() else scratch.subdirectory(home, "etc")
@@ -154,18 +167,26 @@ async def running(home: pathlib.Path, children: list[Child], child_settings: dic
     endpoint = endpoint or f"unix:{run}/manager.sock"
     file = etc / "milter-manager.conf"
     scratch.write(file, configuration(endpoint, children, child_settings, manager))
-    process = ManagerProcess("milter-manager", [program(), "--config-dir", etc], home / "log")
-    daemon = Daemon(process, endpoint, file)
+    command = [*prefix, _for_everybody(home) if user else program(), "--config-dir", etc, *options]
+    process = ManagerProcess("milter-manager", command, home / "log", user=user, environment=environment, pass_fds=pass_fds)
+    daemon = Daemon(process, serves_at or endpoint, file, log)
     try:
         await asyncio.to_thread(wait_until, lambda: _ready(process, daemon), "the manager listens", peers.PATIENCE_S,
                                 process.evidence)
         await _serves(daemon)
         yield daemon
         status = await daemon.stop() if process.running() else process.wait()
-        if status != 0 or SANITIZER.search(process.log_text()):
+        if status != 0 or OUR_MISTAKES.search(process.log_text()):
             raise AssertionError(f"milter-manager ended with status {status}\n{process.log_text()[-20000:]}")
     finally:
         process.kill()
+
+
+def _for_everybody(home: pathlib.Path) -> pathlib.Path:
+    library = home / "milter-manager.ruby"  # where the program looks for it
+    if not library.exists():
+        shutil.copytree(program().with_name(library.name), library)
+    return scratch.program_for_everybody(home, program())
 
 
 def _ready(process: ManagerProcess, daemon: Daemon) -> bool:

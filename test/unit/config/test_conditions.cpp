@@ -1,3 +1,5 @@
+#include "config/blocks.hpp"
+#include "config/checkers.hpp"
 #include "config/parse.hpp"
 #include "core/condition.hpp"
 
@@ -149,6 +151,51 @@ TEST(Conditions, an_unknown_name_is_told_with_those_that_exist) {
             "f:7: define_milter(\"m\"): applicable condition should be one of [\"A\"] but was \"B\""));
 }
 
+TEST(Hooks, a_connection_checker_can_be_the_daemons_own) {
+    auto const read = [](std::string const& interval) {
+        return parse(fmt::format(R"({{"manager": {{"connection_check_interval": {}}},
+            "locations": {{"manager.connection_check_interval": "f:2"}},
+            "hooks": {{"connection_checkers": [{{"name": "netstat", "kind": "native", "location": "f:1"}}]}}}})",
+                                 interval),
+                     "x.json")
+            .value();
+    };
+    auto const often = read("5");
+    EXPECT_TRUE(often.hooks.connection_checkers.at(0).native);
+    EXPECT_EQ(often.live.policy.client_check_interval, seconds(5));
+    EXPECT_FALSE(runs_blocks(often)); // it needs no Ruby
+    EXPECT_THAT(checker_warnings(often), IsEmpty());
+    auto const never = read("0");
+    EXPECT_EQ(never.live.policy.client_check_interval, seconds(0));
+    EXPECT_THAT(checker_warnings(never),
+                ElementsAre("f:1: the connection checker \"netstat\" is never asked; "
+                            "set manager.connection_check_interval"));
+}
+
+TEST(Hooks, an_interval_needs_a_connection_checker) {
+    auto const read = parse(R"({"manager": {"connection_check_interval": 7},
+                                "locations": {"manager.connection_check_interval": "f:2"}})",
+                            "x.json");
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->live.policy.client_check_interval, seconds(0));
+    EXPECT_THAT(
+        checker_warnings(*read),
+        ElementsAre("f:2: manager.connection_check_interval has no effect without a connection checker; "
+                    "add manager.use_netstat_connection_checker(7)"));
+}
+
+TEST(Hooks, a_connection_checker_in_ruby_needs_a_worker_when_it_is_asked) {
+    auto const read = [](int interval) {
+        return parse(fmt::format(R"({{"manager": {{"connection_check_interval": {}}},
+                                     "hooks": {{"connection_checkers": [{{"ask": 0}}]}}}})",
+                                 interval),
+                     "x.json")
+            .value();
+    };
+    EXPECT_TRUE(runs_blocks(read(1)));
+    EXPECT_FALSE(runs_blocks(read(0)));
+}
+
 TEST(Hooks, are_numbers_of_ruby_blocks) {
     auto const read =
         parse(R"({"hooks": {"connection_checkers": [{"name": "netstat", "ask": 3, "location": "f:1"}],
@@ -160,7 +207,9 @@ TEST(Hooks, are_numbers_of_ruby_blocks) {
     EXPECT_EQ(read->hooks.maintained.at(0).where, "x.json");
     EXPECT_THAT(read->hooks.event_loop_created, IsEmpty());
     for (auto const* hooks : {"3", R"({"bogus": []})", R"({"maintained": 3})", R"({"maintained": [3]})",
-                              R"({"maintained": [{"ask": "x"}]})"})
+                              R"({"maintained": [{"ask": "x"}]})", R"({"maintained": [{"kind": "native"}]})",
+                              R"({"connection_checkers": [{"kind": "native", "ask": 3}]})",
+                              R"({"connection_checkers": [{"kind": "odd"}]})"})
         EXPECT_THAT(complaints(fmt::format(R"({{"hooks": {}}})", hooks)), testing::SizeIs(1)) << hooks;
 }
 

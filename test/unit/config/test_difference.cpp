@@ -36,8 +36,24 @@ TEST(Difference, knows_what_needs_a_restart) {
                                   "locations": {"manager.n_workers": "f:4"}})"),
                 ElementsAre(change{"log.level", R"("error")", "new.json"},
                             change{"log.path", R"("/var/log/m")", "new.json"},
-                            change{"manager.connection_spec", R"("inet:9@127.0.0.1")", "new.json", true},
+                            change{"manager.connection_spec", R"("inet:9@127.0.0.1")", "new.json"},
                             change{"manager.n_workers", "3", "f:4", true}));
+}
+
+TEST(Difference, of_commands_needs_a_restart_and_what_is_in_force_stays) { // tools F.5
+    auto const with = [](std::string const& more) {
+        return parse(R"({"milters": [{"name": "a", "connection_spec": "unix:/a")" + more + "}]}", "f")
+            .value();
+    };
+    auto const before = with(R"(, "command": "/x", "locations": {"command": "f:1"})");
+    auto after = with(
+        R"(, "command": "/y", "user_name": "mail", "description": "d", "locations": {"command": "f:2"})");
+    EXPECT_THAT(difference(before, after),
+                ElementsAre(change{"milter.description of a", R"("d")", "f"},
+                            change{"milter.command of a", R"("/y")", "f:2", true},
+                            change{"milter.user_name of a", R"("mail")", "f", true}));
+    keep_what_needs_restart(after, before);
+    EXPECT_THAT(difference(before, after), ElementsAre(change{"milter.description of a", R"("d")", "f"}));
 }
 
 TEST(Difference, is_not_that_a_value_was_written_in_another_way_or_elsewhere) {

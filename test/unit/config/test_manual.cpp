@@ -68,9 +68,10 @@ TEST(Manual, describes_every_attribute_of_a_milter) {
 
 TEST(Manual, says_of_what_is_read_once_that_a_change_needs_a_restart) {
     auto const page = settings_page();
-    for (auto const* name : {"manager.connection_spec", "security.effective_user", "manager.n_workers"})
+    for (auto const* name : {"manager.pid_file", "security.effective_user", "manager.n_workers"})
         EXPECT_THAT(part_about(page, name), HasSubstr("- a change needs: a restart\n")) << name;
-    for (auto const* name : {"log.level", "manager.max_connections", "milter.fallback_status"})
+    for (auto const* name :
+         {"log.level", "manager.connection_spec", "manager.max_connections", "milter.fallback_status"})
         EXPECT_THAT(part_about(page, name), HasSubstr("- a change needs: a reload\n")) << name;
 }
 

@@ -25,10 +25,10 @@ std::vector<std::string> complaints(std::string_view json, std::span<override_va
 TEST(Parse, nothing_at_all_is_the_defaults) {
     auto const read = parse("{}", "x.json");
     ASSERT_TRUE(read);
-    EXPECT_EQ(read->fixed.manager.unix_socket_mode, 0660U);
+    EXPECT_EQ(read->sockets.manager.unix_socket_mode, 0660U);
     EXPECT_EQ(read->live.policy.chunk_size, 65'535U);
     EXPECT_EQ(read->live.policy.on_no_child_left, core::fallback::accept);
-    EXPECT_EQ(read->live.fallback_status_at_disconnect, core::fallback::temp_fail);
+    EXPECT_EQ(read->live.policy.on_client_gone, core::fallback::temp_fail);
     EXPECT_TRUE(read->milters.empty());
     EXPECT_TRUE(read->locations.empty());
 }

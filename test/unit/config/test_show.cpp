@@ -87,7 +87,7 @@ TEST(Show, no_secret) {
 TEST(Show, sockets_are_shown_as_they_were_written) {
     auto const read = parse(two_milters, "x.json").value();
     EXPECT_THAT(show(read), HasSubstr("# f:9\nmanager.connection_spec = \"inet:1@127.0.0.1\"\n"));
-    EXPECT_EQ(read.fixed.manager.where->port, 1);
+    EXPECT_EQ(read.sockets.manager.where->port, 1);
 }
 
 TEST(Show, conditions_stand_before_the_milters_and_are_listed_with_places) { // configuration 12

@@ -68,6 +68,7 @@ TEST_F(connecting, reaches_each_kind_of_endpoint) { // configuration 4
     wire::endpoint const each[] = {{kind::unix_socket, folder / "a.sock", 0, ""},
                                    {kind::inet, "", 0, "127.0.0.1"},
                                    {kind::inet6, "", 0, "::1"},
+                                   {kind::inet6, "", 0, "::1%1"}, // with a zone
                                    {kind::inet, "", 0, "localhost"},
                                    {kind::inet, "", 0, ""}};
     for (auto where : each) {

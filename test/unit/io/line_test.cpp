@@ -3,6 +3,8 @@
 
 #include "unit/io/peer.hpp"
 
+#include <cstdio>
+#include <memory>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -158,6 +160,32 @@ TEST_F(line_over_a_pair, keeps_what_a_slow_peer_does_not_take_and_tells_when_it_
     EXPECT_EQ(user.drained, 1);
     EXPECT_EQ(ours->unsent(), 0u);
     EXPECT_FALSE(ours->waiting_to_write());
+}
+
+TEST_F(line_over_a_pair, writes_of_a_file_what_fits_behind_what_is_queued) {
+    open(1000, 4096);
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(std::tmpfile(), &std::fclose);
+    auto const bytes = much(1 << 20);
+    ASSERT_EQ(std::fwrite(bytes.data(), 1, bytes.size(), file.get()), bytes.size());
+    ASSERT_EQ(std::fflush(file.get()), 0);
+    ours->send("head");
+    auto const sent = ours->send_file(::fileno(file.get()), 10, 1000);
+    EXPECT_EQ(sent, 1000u);
+    auto const more = ours->send_file(::fileno(file.get()), 1010, bytes.size() - 1010);
+    EXPECT_LT(more, bytes.size() - 1010); // the peer has not read
+    EXPECT_EQ(take(4 + sent + more), "head" + bytes.substr(10, sent + more));
+    ours->send(much(1 << 20));
+    ours->flush();
+    ASSERT_GT(ours->unsent(), 0u);
+    EXPECT_EQ(ours->send_file(::fileno(file.get()), 0, 1), 0u) << "something is before it";
+}
+
+TEST_F(line_over_a_pair, writes_nothing_of_what_is_no_file) {
+    open();
+    EXPECT_EQ(ours->send_file(-1, 0, 10), 0u);
+    peer = descriptor();
+    until_lost();
+    EXPECT_EQ(ours->send_file(-1, 0, 10), 0u);
 }
 
 TEST_F(line_over_a_pair, reads_while_it_waits_to_write) { // chain P55

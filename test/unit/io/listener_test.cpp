@@ -11,9 +11,27 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+namespace {
+
+// The modes that files had when their mode was about to be changed.
+std::vector<mode_t>& modes_before_a_change() {
+    static std::vector<mode_t> all;
+    return all;
+}
+
+} // namespace
+
+// In place of the system's, for this program.
+extern "C" int chmod(char const* path, mode_t mode) noexcept {
+    struct stat file {};
+    if (::lstat(path, &file) == 0) modes_before_a_change().push_back(file.st_mode & 07777);
+    return ::fchmodat(AT_FDCWD, path, mode, 0);
+}
 
 namespace milter::io::test {
 namespace {
@@ -130,6 +148,35 @@ TEST_F(listening, gives_a_unix_socket_its_mode_and_group) {
     }
 }
 
+// Whatever the umask: nobody can use it who could not later.
+TEST_F(listening, never_lets_a_unix_socket_be_wider_open_than_in_the_end) {
+    auto const before = ::umask(0);
+    for (std::uint32_t const mode : {0600u, 0660u, 0606u, 0777u})
+        for (bool const with_group : {false, true}) {
+            modes_before_a_change().clear();
+            listen_options options;
+            options.unix_mode = mode;
+            if (with_group) options.unix_group = ::getgrgid(::getegid())->gr_name;
+            auto const socket = open(path(), options);
+            EXPECT_EQ(about(path()).st_mode & 0777u, mode);
+            ASSERT_EQ(modes_before_a_change().size(), 1u);
+            auto const at_first = modes_before_a_change().front();
+            EXPECT_EQ(at_first & ~mode, 0u) << std::oct << at_first << " before " << mode;
+            // Its group is not the one that is meant, yet.
+            EXPECT_EQ(with_group ? at_first & 0070u : 0u, 0u);
+        }
+    ::umask(before);
+}
+
+TEST_F(listening, gives_a_unix_socket_its_mode_under_any_umask) {
+    auto const before = ::umask(0777);
+    listen_options options;
+    options.unix_mode = 0660;
+    auto const socket = open(path(), options);
+    ::umask(before);
+    EXPECT_EQ(about(path()).st_mode & 0777u, 0660u);
+}
+
 TEST_F(listening, names_what_is_wrong) {
     listen_options options;
     options.unix_group = "no-such-group";
@@ -141,6 +188,8 @@ TEST_F(listening, names_what_is_wrong) {
     wire::endpoint const taken{kind::inet, "", bound_port(first.get()), "127.0.0.1"};
     EXPECT_THAT(failure(taken), testing::AllOf(HasSubstr(taken.text()), HasSubstr("in use")));
     EXPECT_THAT(failure({kind::inet, "", 0, "::1"}), HasSubstr("::1")); // no address of that family
+    // Its zone is understood; only that address is not there.
+    EXPECT_THAT(failure({kind::inet6, "", 0, "fe80::1%lo"}), HasSubstr("Cannot assign requested address"));
 }
 
 TEST_F(listening, leaves_nothing_behind_that_it_could_not_open) {
@@ -287,6 +336,70 @@ TEST_F(listening, waits_when_descriptors_are_used_up_and_goes_on) {
     ::setrlimit(RLIMIT_NOFILE, &before);
     EXPECT_THAT(troubles.front(), HasSubstr("Too many open files"));
     until_accepted(1);
+}
+
+TEST_F(listening, accepts_at_its_retirement_whoever_has_connected_and_ends) {
+    serve(open(path()));
+    one->pause();
+    std::vector<descriptor> clients;
+    for (int i = 0; i < 5; ++i)
+        clients.push_back(call(path()));
+    ::unlink(path().path.c_str());
+    bool over = false;
+    one->retire([&] {
+        over = true;
+        one.reset();
+    });
+    one->resume();
+    until([&] { return over; });
+    EXPECT_EQ(accepted.size(), 5u);
+    context.restart();
+    context.run(); // ends: nothing is waited for
+}
+
+TEST_F(listening, stays_at_its_retirement_until_there_is_place_for_those_who_wait) {
+    serve(open(path()));
+    auto const client = call(path());
+    one->pause();
+    bool over = false;
+    one->retire([&] { over = true; });
+    context.restart();
+    context.run(); // until its time has come
+    EXPECT_FALSE(over);
+    EXPECT_TRUE(accepted.empty());
+    one->resume();
+    EXPECT_TRUE(over);
+    EXPECT_EQ(accepted.size(), 1u);
+}
+
+TEST_F(listening, lets_no_newcomer_through_to_a_port_at_its_retirement) {
+    auto const socket = open({kind::inet, "", 0, "127.0.0.1"});
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(bound_port(socket.get()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto const come = [&] {
+        descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        ::connect(client.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address);
+        return client;
+    };
+    auto const is_connected = [](descriptor const& client) {
+        pollfd wait{client.get(), POLLOUT, 0};
+        return ::poll(&wait, 1, 0) == 1 && (wait.revents & POLLERR) == 0;
+    };
+    serve(descriptor(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)));
+    one->pause();
+    auto const early = come();
+    ASSERT_TRUE(is_connected(early));
+    bool over = false;
+    one->retire([&] { over = true; });
+    auto const late = come();
+    one->resume();
+    until([&] { return over; });
+    EXPECT_EQ(accepted.size(), 1u);
+    EXPECT_FALSE(is_connected(late));
+    EXPECT_EQ(::send(early.get(), "x", 1, MSG_NOSIGNAL), 1);
+    until([&] { return accepted.front().available() == 1; });
 }
 
 } // namespace

@@ -169,6 +169,7 @@ TEST(syslog_socket, that_is_full_drops_lines_at_once_and_tells_how_many) {
     while (!daemon.take().empty())
         ++arrived;
     ASSERT_LT(arrived, sent);
+    EXPECT_EQ(to->dropped(), static_cast<std::uint64_t>(sent - arrived));
     to->line(level::error, "room again");
     EXPECT_THAT(daemon.take(), HasSubstr(fmt::format("warning log_lines_lost count={}:", sent - arrived)));
     EXPECT_THAT(daemon.take(), EndsWith("room again"));
@@ -196,6 +197,31 @@ TEST(syslog_line, is_cut_when_it_is_longer_than_daemons_take) {
     auto const line = daemon.take();
     EXPECT_GT(line.size(), 8000u);
     EXPECT_LT(line.size(), 8400u);
+}
+
+TEST(syslog_line, is_not_cut_inside_a_character) {
+    temporary_folder const folder;
+    daemon_socket const daemon(folder / "log");
+    auto const to = open_log(folder / "log");
+    for (std::string const shift : {"", "x", "xx"}) {
+        std::string text = shift;
+        for (int number = 0; number < 5000; ++number)
+            text += "\u65E5";
+        to->line(level::error, text);
+        EXPECT_THAT(daemon.take(), EndsWith("\u65E5"));
+    }
+}
+
+TEST(syslog_line, is_text_whatever_the_format_of_the_file_is) {
+    temporary_folder const folder;
+    daemon_socket const daemon(folder / "log");
+    log_settings settings;
+    settings.path = folder / "file";
+    settings.format = log_format::json;
+    settings.use_syslog = true;
+    settings.syslog_path = folder / "log";
+    milter::observe::log::open(settings).value()->statistics("[session][end](1)");
+    EXPECT_THAT(daemon.take(), EndsWith("]: [statistics] [session][end](1)"));
 }
 
 } // namespace

@@ -24,6 +24,12 @@ TEST(escaping, lets_nothing_start_a_second_line_or_command_a_terminal) {
     EXPECT_EQ(escaped("%n%s{}"), "%n%s{}");
 }
 
+TEST(escaping, shows_what_ends_a_line_or_turns_it_for_some_readers) {
+    EXPECT_EQ(escaped("a\u2028b\u2029c"), "a\\xE2\\x80\\xA8b\\xE2\\x80\\xA9c");
+    EXPECT_EQ(escaped("\u202Eabc\u2066"), "\\xE2\\x80\\xAEabc\\xE2\\x81\\xA6");
+    EXPECT_EQ(escaped("\u2027\u202F\u2065\u206A"), "\u2027\u202F\u2065\u206A");
+}
+
 TEST(escaping, shows_bytes_that_are_not_utf_8) {
     EXPECT_EQ(escaped("\xFF"), "\\xFF");
     EXPECT_EQ(escaped("\xC3"), "\\xC3");                            // cut
@@ -56,6 +62,13 @@ TEST(event_line, quotes_values_that_would_blur_into_their_neighbours) {
     EXPECT_EQ(text_of({{"child", "a:"}}, "t"), "warning child_failed child=\"a:\": t");
     EXPECT_EQ(text_of({{"child", "\\\" session=1"}}), "warning child_failed child=\"\\\\\\\" session=1\"");
     EXPECT_EQ(text_of({{"child", "a\nb"}}, "c\nd"), "warning child_failed child=a\\nb: c\\nd");
+}
+
+TEST(event_line, cuts_a_value_that_only_a_hostile_mail_has) {
+    EXPECT_EQ(text_of({{"sender", std::string(8192, 'x')}}),
+              "warning child_failed sender=" + std::string(8192, 'x'));
+    EXPECT_EQ(text_of({{"sender", std::string(8193, 'x')}, {"child", "c"}}),
+              "warning child_failed sender=\"" + std::string(8192, 'x') + "...(8193 bytes)\" child=c");
 }
 
 TEST(event_line, names_every_level) {

@@ -47,6 +47,16 @@ TEST(a_question, has_everything_that_a_block_can_look_at) {
         "earlier_answered": true, "shelf": {"seen": "--- 1\n"}})"));
 }
 
+TEST(a_question, of_a_connection_checker_has_the_mtas_end) {
+    at_hand more;
+    more.server = {"", '4', "127.0.0.1", 4000, core::parse_address("127.0.0.1")};
+    auto const server = [&] { return json::parse(question_text({}, {}, more, 0)).at("server"); };
+    EXPECT_EQ(server(),
+              json::parse(R"({"host": "", "family": "inet", "address": "127.0.0.1", "port": 4000})"));
+    more.server = {"", 'L', "", 0, {}};
+    EXPECT_EQ(server(), json::parse(R"({"host": "", "family": "unix", "path": ""})"));
+}
+
 TEST(a_question, can_go_on_from_a_later_item) {
     auto const text = question_text(about_a_recipient(), two_children(), {}, 1);
     auto const items = json::parse(text).at("items").as_array();

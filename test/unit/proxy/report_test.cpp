@@ -42,6 +42,7 @@ protected:
 TEST_F(a_report, names_the_deciding_child_the_stage_and_the_time_of_each_once_a_message) { // chain P69
     core::message_done done;
     done.queue_id = "4bX";
+    done.client = {"192.0.2.7", "mx.example.com"};
     done.sender = "<a@example.com>";
     done.recipients = 2;
     done.refused_recipients = 1;
@@ -53,18 +54,20 @@ TEST_F(a_report, names_the_deciding_child_the_stage_and_the_time_of_each_once_a_
     report(*log_, rules_, 7)(done);
     EXPECT_EQ(
         written(),
-        "message message_done session=7 queue_id=4bX sender=<a@example.com> recipients=2 "
+        "message message_done session=7 queue_id=4bX client=192.0.2.7 host=mx.example.com "
+        "sender=<a@example.com> recipients=2 "
         "refused_recipients=1 "
         "size=71 stage=end-of-message verdict=reject reply=\"550 5.7.1 infected\" decided_by=\"virus scan\" "
-        "children=\"sign:pass:1.2ms virus scan:reject:98.0ms\"\n");
+        "children=\"sign:pass:1.2ms, virus scan:reject:98.0ms\"\n");
 }
 
 TEST_F(a_report, of_a_failure_names_child_socket_stage_reason_and_what_it_costs) { // chain P50
     report(*log_, rules_, 7)(core::child_failed{1, core::stage::rcpt, core::failure::closed, "",
                                                 core::fallback::temp_fail, "4bX"});
-    EXPECT_EQ(written(), "warning child_failed session=7 child=\"virus scan\" endpoint=unix:/run/scan.sock "
-                         "stage=envelope-recipient "
-                         "queue_id=4bX reason=\"it closed the connection\" fallback=temporary-failure\n");
+    EXPECT_EQ(written(),
+              "warning child_failed session=7 queue_id=4bX child=\"virus scan\" endpoint=unix:/run/scan.sock "
+              "stage=envelope-recipient "
+              "reason=\"it closed the connection\" fallback=temporary-failure\n");
 }
 
 TEST_F(a_report, stays_on_one_line_whatever_a_mail_holds) { // chain P69

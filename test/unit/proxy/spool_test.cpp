@@ -72,6 +72,24 @@ TEST_F(spooled, bodies_read_the_same_from_memory_and_file) { // chain P31: NUL a
         }
 }
 
+TEST_F(spooled, pieces_that_are_in_the_file_can_be_taken_from_there) {
+    spool bodies(100, folder / "");
+    append(bodies, 1, pattern(100));
+    EXPECT_FALSE(bodies.file_of(1, 0, 10)) << "all is in memory";
+    append(bodies, 1, pattern(50, 100));
+    auto const file = bodies.file_of(1, 0, 150);
+    ASSERT_TRUE(file);
+    std::string bytes(20, '?');
+    ASSERT_EQ(::pread(*file, bytes.data(), bytes.size(), 130), 20);
+    EXPECT_EQ(bytes, pattern(20, 130));
+    append(bodies, 1, pattern(10, 150)); // in memory
+    EXPECT_TRUE(bodies.file_of(1, 100, 50));
+    EXPECT_FALSE(bodies.file_of(1, 100, 51));
+    EXPECT_FALSE(bodies.file_of(2, 0, 1));
+    bodies.drop(1);
+    EXPECT_FALSE(bodies.file_of(1, 0, 1));
+}
+
 TEST_F(spooled, bodies_of_five_megabytes_are_kept_whole) { // chain VI.5
     spool bodies(1024 * 1024, folder / "");
     for (std::size_t at = 0; at < 5; ++at)
@@ -86,6 +104,41 @@ TEST_F(spooled, bodies_can_be_read_while_they_grow) { // chain V.3: early feedin
         ASSERT_EQ(read(bodies, 1, at, 1), pattern(1, at));
         ASSERT_EQ(read(bodies, 1, 0, at + 1), pattern(at + 1));
     }
+}
+
+TEST_F(spooled, bodies_that_are_forgotten_in_step_never_need_a_file) {
+    spool bodies(100, folder / "");
+    for (std::size_t at = 0; at < 10'000; at += 50) {
+        append(bodies, 1, pattern(50, at));
+        ASSERT_EQ(read(bodies, 1, at, 50), pattern(50, at));
+        bodies.forget(1, at + 50);
+        ASSERT_EQ(bodies.in_memory(), 0u);
+    }
+    EXPECT_EQ(bodies.files(), 0u);
+}
+
+TEST_F(spooled, bodies_read_the_same_however_a_reader_lags_and_what_is_behind_is_forgotten) {
+    std::size_t const size = 20'000;
+    auto const all = pattern(size);
+    std::size_t in_files = 0;
+    for (std::size_t const piece : {1u, 7u, 64u, 100u, 333u})
+        for (std::size_t const lag : {0u, 5u, 63u, 64u, 65u, 200u, 5000u}) {
+            spool bodies(64, folder / "");
+            std::size_t wanted = 0;
+            for (std::size_t at = 0; at < size; at += piece) {
+                append(bodies, 1, std::string_view(all).substr(at, piece));
+                auto const kept = std::min(at + piece, size);
+                while (wanted + piece + lag <= kept) {
+                    ASSERT_EQ(read(bodies, 1, wanted, piece), all.substr(wanted, piece));
+                    wanted += piece;
+                    bodies.forget(1, wanted);
+                }
+                ASSERT_LE(bodies.in_memory(), 64u);
+            }
+            ASSERT_EQ(read(bodies, 1, wanted, size - wanted), all.substr(wanted));
+            in_files += bodies.files();
+        }
+    EXPECT_GT(in_files, 0u);
 }
 
 TEST_F(spooled, bodies_do_not_mix) {

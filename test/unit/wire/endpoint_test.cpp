@@ -30,6 +30,8 @@ TEST(endpoint, is_parsed_and_printed_back) { // configuration 4
         {"inet6:10025@[::1]", {kind::inet6, "", 10025, "::1"}, "inet6:10025@[::1]"},
         {"inet6:10025@::1", {kind::inet6, "", 10025, "::1"}, "inet6:10025@[::1]"},
         {"inet6:25@[2001:db8::25]", {kind::inet6, "", 25, "2001:db8::25"}, "inet6:25@[2001:db8::25]"},
+        {"inet6:25@[fe80::1%lo]", {kind::inet6, "", 25, "fe80::1%lo"}, "inet6:25@[fe80::1%lo]"},
+        {"inet6:25@fe80::1%2", {kind::inet6, "", 25, "fe80::1%2"}, "inet6:25@[fe80::1%2]"},
     };
     for (auto const& [text, wanted, printed] : cases) {
         auto const result = endpoint::parse(text);
@@ -66,6 +68,12 @@ TEST(endpoint, is_refused_with_the_text_that_operators_know) { // configuration 
         {"inet6:25@[", "']' is missing: <inet6:25@[>: <[>"},
         {"inet:25@[::1]", "invalid host address: <inet:25@[::1]>: <::1>"},
         {"inet6:25@[127.0.0.1]", "invalid host address: <inet6:25@[127.0.0.1]>: <127.0.0.1>"},
+        {"inet6:25@[fe80::1%]", "invalid host address: <inet6:25@[fe80::1%]>: <fe80::1%>"},
+        {"inet6:25@[fe80::1%l o]", "invalid host address: <inet6:25@[fe80::1%l o]>: <fe80::1%l o>"},
+        {"inet6:25@[fe80::1%a%b]", "invalid host address: <inet6:25@[fe80::1%a%b]>: <fe80::1%a%b>"},
+        {"inet6:25@[fe80::1%a/b]", "invalid host address: <inet6:25@[fe80::1%a/b]>: <fe80::1%a/b>"},
+        {"inet6:25@[%lo]", "invalid host address: <inet6:25@[%lo]>: <%lo>"},
+        {"inet:25@[127.0.0.1%lo]", "invalid host address: <inet:25@[127.0.0.1%lo]>: <127.0.0.1%lo>"},
         {"inet:25@[]", "invalid host address: <inet:25@[]>: <>"},
         {"inet:25@[mx.example]", "invalid host address: <inet:25@[mx.example]>: <mx.example>"},
         {"inet:25@[127.0.0.1]x", "invalid host address: <inet:25@[127.0.0.1]x>: <[127.0.0.1]x>"},
@@ -108,8 +116,8 @@ TEST(endpoint, takes_a_path_only_if_it_fits_into_sun_path) {
 
 TEST(endpoint, takes_no_nul_anywhere) {
     using namespace std::string_literals;
-    for (auto const& text :
-         {"unix:/a\0b"s, "inet:25@a\0b"s, "inet:25@[127.0.0.1\0]"s, "inet:2\0005"s, "inet\0:25"s})
+    for (auto const& text : {"unix:/a\0b"s, "inet:25@a\0b"s, "inet:25@[127.0.0.1\0]"s,
+                             "inet6:25@[fe80::1%l\0]"s, "inet:2\0005"s, "inet\0:25"s})
         EXPECT_FALSE(endpoint::parse(text)) << text;
 }
 

@@ -99,6 +99,55 @@ TEST(frame, comes_out_the_same_at_every_pair_of_splits) {
         }
 }
 
+TEST(frame, comes_out_the_same_when_readers_share_what_they_read_into) {
+    std::string stream;
+    for (auto const& [code, payload] : sample())
+        append_frame(stream, code, payload);
+    append_frame(stream, 'B', std::string(10'000, 'x'));
+    auto expected = sample();
+    expected.emplace_back('B', std::string(10'000, 'x'));
+    for (std::size_t const piece : {1u, 7u, 300u, 4'095u, 4'097u, 20'000u}) {
+        frame_reader one(1 << 20), other(1 << 20);
+        packets of_one, of_other;
+        std::vector<char> shared;
+        auto const read = [&](frame_reader& reader, std::size_t at, packets& into) {
+            if (reader.capacity() < 20'000) {
+                shared.resize(20'000);
+                reader.use(std::exchange(shared, {}));
+            }
+            feed(reader, std::string_view(stream).substr(at, piece));
+            drain(reader, into);
+            shared = reader.give_back();
+        };
+        for (std::size_t at = 0; at < stream.size(); at += piece) {
+            read(one, at, of_one);
+            read(other, at, of_other);
+        }
+        EXPECT_EQ(of_one, expected) << piece;
+        EXPECT_EQ(of_other, expected) << piece;
+        EXPECT_EQ(one.capacity(), 0u) << piece;
+    }
+}
+
+TEST(frame, that_has_begun_is_all_that_a_reader_keeps_when_it_gives_back) {
+    frame_reader reader(1 << 20);
+    std::string packet;
+    append_frame(packet, 'B', std::string(100'000, 'x'));
+    reader.use(std::vector<char>(60'000));
+    feed(reader, std::string_view(packet).substr(0, 3'000));
+    EXPECT_EQ(reader.give_back().size(), 60'000u);
+    EXPECT_EQ(reader.capacity(), 3'000u);
+    reader.use(std::vector<char>(60'000));
+    feed(reader, std::string_view(packet).substr(3'000, 50'000));
+    EXPECT_TRUE(reader.give_back().empty()); // so much is not copied
+    EXPECT_TRUE(reader.in_frame());
+    feed(reader, std::string_view(packet).substr(53'000));
+    packets all;
+    drain(reader, all);
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].second.size(), 100'000u);
+}
+
 TEST(frame, waits_for_the_last_byte) {
     auto const stream = stream_of({{'H', "abc"}});
     frame_reader reader(1000);
