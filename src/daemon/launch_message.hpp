@@ -23,7 +23,7 @@ enum class launch_news : char {
     not_started = 'f', // value: the error number
     ended = 'e',       // value: its status, as waitpid says
     not_now = 'n',     // it runs, or it rests
-    done = 'd'         // with a file; value: 0 or the error number
+    done = 'd'         // with closing itself up, or with a file; value: 0 or the error number
 };
 
 // Where starting it failed.

@@ -53,6 +53,11 @@ void ignore_signals() {
         std::signal(one, SIG_IGN);
 }
 
+bool tell(int line, launch_reply const& what) {
+    auto const packet = encode(what);
+    return ::send(line, packet.data(), packet.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size());
+}
+
 class serving {
 public:
     serving(int line, launcher_job& job, rlimit const& core)
@@ -147,11 +152,7 @@ private:
                     .rest_ms = static_cast<std::uint32_t>(mine.pace.ended(clock::now()).count())});
     }
 
-    bool say(launch_reply const& what) {
-        auto const packet = encode(what);
-        return ::send(line_, packet.data(), packet.size(), MSG_NOSIGNAL) ==
-               static_cast<ssize_t>(packet.size());
-    }
+    bool say(launch_reply const& what) { return tell(line_, what); }
 
     int line_;
     launcher_job& job_;
@@ -159,6 +160,26 @@ private:
     std::vector<state> states_;
     io::descriptor ends_;
 };
+
+// What keeps others from looking into it: 0, or the error number.
+int close_up(bool runs_commands) {
+    rlimit const none{0, 0};
+    // Milters may have to gain privileges (a setgid postdrop): only without commands there can be none.
+    bool const closed = ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && ::setrlimit(RLIMIT_CORE, &none) == 0 &&
+                        ::chdir("/") == 0 && (runs_commands || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    return closed ? 0 : errno;
+}
+
+// What it says once it is closed up: 0, or the error number.
+int first_word(int line) {
+    std::array<char, longest_launch_packet> bytes{};
+    auto size = ::recv(line, bytes.data(), bytes.size(), 0);
+    while (size < 0 && errno == EINTR)
+        size = ::recv(line, bytes.data(), bytes.size(), 0);
+    if (size < 0) return errno;
+    auto const reply = decode_launch_reply(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
+    return reply && reply->what == launch_news::done ? reply->value : EPIPE;
+}
 
 } // namespace
 
@@ -168,13 +189,10 @@ void be_launcher(io::descriptor line, launcher_job& job) {
     close_others({line.number(), job.socket.directory(), job.pid_file.directory()});
     rlimit core{};
     ::getrlimit(RLIMIT_CORE, &core);
-    rlimit const none{0, 0};
-    // Milters may have to gain privileges (a setgid postdrop): only without commands there can be none.
-    bool const closed = ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && ::setrlimit(RLIMIT_CORE, &none) == 0 &&
-                        ::chdir("/") == 0 &&
-                        (!job.commands.empty() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    if (closed) serving(line.number(), job, core).run();
-    ::_exit(closed ? 0 : 1);
+    int const failed = close_up(!job.commands.empty());
+    bool const said = tell(line.number(), {.what = launch_news::done, .value = failed});
+    if (failed == 0 && said) serving(line.number(), job, core).run();
+    ::_exit(failed == 0 && said ? 0 : 1);
 }
 
 tl::expected<launcher_process, std::string> fork_launcher(launcher_job& job) {
@@ -192,6 +210,12 @@ tl::expected<launcher_process, std::string> fork_launcher(launcher_job& job) {
     if (pid == 0) {
         ours.close();
         be_launcher(std::move(theirs), job);
+    }
+    theirs.close();
+    if (int const failed = first_word(ours.number()); failed != 0) {
+        ::waitpid(pid, nullptr, 0);
+        errno = failed;
+        return failure("closing it up (core dumps, tracing)");
     }
     return launcher_process{std::move(ours), pid, ::geteuid() == 0};
 }

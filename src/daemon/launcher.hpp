@@ -25,7 +25,8 @@ struct launcher_job {
 };
 
 // In the launcher's process, which must have one thread: closes every descriptor but these, turns off core
-// dumps and tracing, and serves until the other end is closed or sends anything that is no request.
+// dumps and tracing, says `done`, and serves until the other end is closed or sends anything that is no
+// request.
 [[noreturn]] void be_launcher(io::descriptor line, launcher_job& job);
 
 struct launcher_process {
@@ -34,7 +35,7 @@ struct launcher_process {
     bool as_root = false;
 };
 
-// Forks it; before any thread is started.
+// Forks it, before any thread is started, and returns once nobody can look into it any more.
 tl::expected<launcher_process, std::string> fork_launcher(launcher_job& job);
 
 } // namespace milter::daemon

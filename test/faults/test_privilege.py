@@ -1,6 +1,7 @@
 """Started as root: only the launcher stays root, and what the rest then may and may not do (tools F.2, F.5)."""
 
 import asyncio
+import contextlib
 import grp
 import os
 import pathlib
@@ -29,19 +30,17 @@ def status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def tree(pid: int) -> list[int]:
-    """The process and all below it."""
-    parents = {}
+def tree(pid: int) -> dict[int, dict[str, str]]:
+    """The process and all below it, each with its status; what ends while we look is left out."""
+    seen = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            try:
-                parents[int(entry)] = int(status(int(entry))["PPid"])
-            except (FileNotFoundError, ProcessLookupError):
-                pass
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                seen[int(entry)] = status(int(entry))
     found = [pid]
     for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
+        found += [child for child, of in seen.items() if of["PPid"] == str(one)]
+    return {one: seen[one] for one in found}
 
 
 def core_limit(pid: int) -> list[str]:
@@ -50,7 +49,7 @@ def core_limit(pid: int) -> list[str]:
 
 
 def launcher_of(pid: int) -> int:
-    (found,) = [one for one in tree(pid) if status(one)["Name"] == "milter-launcher"]
+    (found,) = [one for one, of in tree(pid).items() if of["Name"] == "milter-launcher"]
     return found
 
 
@@ -67,13 +66,12 @@ class StartedAsRoot(unittest.IsolatedAsyncioTestCase):
         async with Child("one", f"unix:{self.home}/one.sock", script) as child, self.running(
                 [child], {"one": {"applicable_conditions": ["Own"]}}, BLOCK, options=["-u", USER, "-g", "daemon"]) as manager:
             self.assertEqual((await one_mail(manager.endpoint)).headers(), [b"X-Seen"])  # the block's process is not root
-            processes = tree(manager.pid)
-            names = [status(one)["Name"] for one in processes]
+            processes = tree(manager.pid).values()
+            names = [of["Name"] for of in processes]
             self.assertEqual((names.count("milter-manager"), names.count("milter-launcher")), (1, 1), names)
             self.assertGreaterEqual(sum(name.startswith("ruby") for name in names), 2, names)
             user, group = str(pwd.getpwnam(USER).pw_uid), str(grp.getgrnam("daemon").gr_gid)
-            for one in processes:
-                of = status(one)
+            for of in processes:
                 if of["Name"] == "milter-launcher":
                     self.assertEqual(of["Uid"].split(), ["0"] * 4)
                     continue

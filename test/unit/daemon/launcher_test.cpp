@@ -111,18 +111,22 @@ TEST_F(the_launcher, does_not_take_a_descriptor_that_is_sent_along) {
     EXPECT_EQ(descriptors_of(one.pid()), before);
 }
 
-TEST_F(the_launcher, holds_nothing_of_ours_and_cannot_be_looked_into) {
-    std::ofstream ours(folder / "open");
+TEST_F(the_launcher, cannot_be_looked_into_from_the_first_moment_on) {
     launched one({});
-    one.say("S");
-    ASSERT_TRUE(one.reply());
-    EXPECT_EQ(descriptors_of(one.pid()).value_or(5), 5u); // three to /dev/null, the line, the signals
     EXPECT_EQ(core_limits_of(one.pid()), std::pair("0"s, "0"s));
     EXPECT_EQ(status_of(one.pid(), "NoNewPrivs"), "1");
     EXPECT_EQ(status_of(one.pid(), "Name"), "milter-launcher");
     struct stat about {};
     ASSERT_EQ(::stat(("/proc/" + std::to_string(one.pid()) + "/environ").c_str(), &about), 0);
     EXPECT_EQ(about.st_uid, 0u); // of any user's process that can be dumped it is that user
+}
+
+TEST_F(the_launcher, holds_nothing_of_ours) {
+    std::ofstream ours(folder / "open");
+    launched one({});
+    one.say("S");
+    ASSERT_TRUE(one.reply());
+    EXPECT_EQ(descriptors_of(one.pid()).value_or(5), 5u); // three to /dev/null, the line, the signals
 }
 
 TEST_F(the_launcher, does_not_end_at_signals_that_are_meant_for_the_other_half) {
