@@ -252,7 +252,7 @@ class Reload(Running):
                                         env={"PATH": os.environ["PATH"], "HOME": str(self.folder / "home")})
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
-        self.until(lambda: (self.folder / "socket").exists(), "it listens")
+        self.assertTrue(any(b" listening " in line for line in self.process.stderr))
         self.process.stderr.close()
         self.session()
         self.process.send_signal(signal.SIGHUP)

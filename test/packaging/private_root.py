@@ -12,6 +12,7 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from support import private_host  # noqa: E402
+from support.process import accepts  # noqa: E402
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 # What `service` leaves of the caller's environment.
@@ -80,7 +81,7 @@ class PrivateRoot:
         started = subprocess.Popen(
             self.command("milter-test-client", "-s", "unix:/run/milter-manager/child.sock", *options, user="milter-manager:milter-manager"),
             env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: (self / "run/milter-manager/child.sock").exists(), "the test's milter listens")
+        until(lambda: accepts(self / "run/milter-manager/child.sock"), "the test's milter listens")
         return started
 
     def without(self, child):

@@ -55,10 +55,10 @@ class Process:
         return "\n".join([f"--- {self.name}: end of its output", *lines, "---"])
 
     def ready_when_port_accepts(self, port: int):
-        self._ready_when(lambda: _accepts(socket.AF_INET, (LOOPBACK, port)), f"port {port} accepts")
+        self._ready_when(lambda: _connects(socket.AF_INET, (LOOPBACK, port)), f"port {port} accepts")
 
     def ready_when_socket_accepts(self, path: pathlib.Path):
-        self._ready_when(lambda: _accepts(socket.AF_UNIX, str(path)), f"{path} accepts")
+        self._ready_when(lambda: accepts(path), f"{path} accepts")
 
     def ready_when_logged(self, pattern: str):
         self._ready_when(lambda: re.search(pattern, self.log_text()), f"output matches {pattern}")
@@ -95,7 +95,12 @@ class Process:
         self._process.wait()
 
 
-def _accepts(family: int, address) -> bool:
+def accepts(path: pathlib.Path) -> bool:
+    """Whether somebody listens at that Unix socket: its file is there a little before."""
+    return _connects(socket.AF_UNIX, str(path))
+
+
+def _connects(family: int, address) -> bool:
     with socket.socket(family) as probe:
         try:
             probe.connect(address)

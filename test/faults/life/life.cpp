@@ -99,7 +99,7 @@ public:
         if (!whole) return false;
         check("descriptors are left over", last.descriptors == first.descriptors);
         check("threads are left over", last.threads == first.threads);
-        check("temporary files are left over", last.nameless_files == 0);
+        check("temporary files are left over", last.nameless_files == first.nameless_files);
         check("the spool directory is not empty", std::filesystem::is_empty(directory_ + "/spool"));
         if (slowness_ > 1 || sessions_ / warm_up_part < warm_enough)
             std::printf("its memory is not judged: %s\n",
