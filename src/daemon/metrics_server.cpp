@@ -146,7 +146,7 @@ void metrics_server::move_to(int descriptor) {
     listener_.reset();
     if (descriptor < 0) return;
     listener_ = std::make_unique<io::listener>(
-        context_, descriptor, [this](io::stream_socket client) { accepted(std::move(client)); },
+        context_, descriptor, [this](io::descriptor client) { accepted(std::move(client)); },
         [this](std::string const& why) {
             log_.event(observe::level::warning, "accept_paused", {{"error", why}},
                        "of metrics.connection_spec");
@@ -155,12 +155,12 @@ void metrics_server::move_to(int descriptor) {
 }
 
 // Somebody who connects and says nothing must not keep Prometheus out.
-void metrics_server::accepted(io::stream_socket client) {
+void metrics_server::accepted(io::descriptor client) {
     if (visits_.size() >= most_visits) {
         auto const oldest = visits_.front();
         oldest->close();
     }
-    visits_.push_back(std::make_shared<visit>(*this, std::move(client)));
+    visits_.push_back(std::make_shared<visit>(*this, io::stream_of(context_, std::move(client))));
     auto const fresh = visits_.back();
     fresh->start();
 }

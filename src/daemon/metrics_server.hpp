@@ -32,7 +32,7 @@ private:
     class visit;
 
     void move_to(int descriptor);
-    void accepted(io::stream_socket client);
+    void accepted(io::descriptor client);
 
     std::function<std::string()> page_;
     std::string type_;

@@ -19,7 +19,7 @@ public:
           talk_(owner.make_, line_->queue(), [this] { settle(); }) {}
     ~connection() { line_->close(); }
 
-    void begin(io::stream_socket socket) { line_->attach(std::move(socket)); }
+    void begin(io::descriptor socket) { line_->attach(std::move(socket)); }
     void end_unless_in_message() {
         if (talk_.in_message()) return;
         talk_.lost();
@@ -87,7 +87,7 @@ tl::expected<void, std::string> server::listen(wire::endpoint const& where) {
     port_ = io::bound_port(*descriptor);
     if (where.family == wire::endpoint::kind::unix_socket) socket_files_.push_back(where.path);
     listeners_.push_back(std::make_unique<io::listener>(
-        context_, *descriptor, [this](io::stream_socket socket) { adopt(std::move(socket)); },
+        context_, *descriptor, [this](io::descriptor socket) { adopt(std::move(socket)); },
         [this](std::string const& why) {
             if (options_.on_trouble) options_.on_trouble(why);
         }));
@@ -95,7 +95,7 @@ tl::expected<void, std::string> server::listen(wire::endpoint const& where) {
     return {};
 }
 
-void server::adopt(io::stream_socket socket) {
+void server::adopt(io::descriptor socket) {
     auto const one = std::make_shared<connection>(*this, options_.max_payload);
     connections_.insert(one);
     one->begin(std::move(socket));

@@ -41,7 +41,7 @@ public:
     // Of the last listen() on inet or inet6.
     std::uint16_t port() const { return port_; }
     // Serves a connected socket.
-    void adopt(io::stream_socket socket);
+    void adopt(io::descriptor socket);
 
     // No new connections; the present ones end with the message that is under way.
     void stop();

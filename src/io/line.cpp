@@ -1,5 +1,7 @@
 #include "io/line.hpp"
 
+#include "io/without_delay.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -76,16 +77,12 @@ line::~line() {
     close();
 }
 
-void line::attach(stream_socket socket) {
-    boost::system::error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket_ = descriptor(socket.release(ignored));
+void line::attach(descriptor socket) {
+    socket_ = std::move(socket);
     begin();
 }
 
 void line::begin() {
-    int const on = 1; // fails for unix sockets, which have no such delay
-    ::setsockopt(socket_.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (watched_)
         ready_.change(socket_.number(), *this, writing_);
     else if (!(watched_ = ready_.add(socket_.number(), *this, writing_)))
@@ -160,6 +157,7 @@ void line::start(wire::endpoint const& where, void const* address, std::size_t s
     auto const* const to = static_cast<sockaddr const*>(address);
     socket_ = descriptor(::socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     int failed = socket_ ? 0 : errno;
+    without_delay(socket_.number());
     if (socket_ && ::connect(socket_.number(), to, static_cast<socklen_t>(size)) < 0) failed = errno;
     if (failed == EINPROGRESS) {
         connecting_to_ = where.text();

@@ -12,13 +12,11 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 
 namespace milter::io {
 
 namespace asio = boost::asio;
-using stream_socket = asio::generic::stream_protocol::socket;
 
 // How a line ended.
 enum class lost {
@@ -57,8 +55,8 @@ public:
     line(line const&) = delete;
     line& operator=(line const&) = delete;
 
-    // Takes over a connected socket and begins to read.
-    void attach(stream_socket socket);
+    // Takes over a connected socket, which must not block, and begins to read.
+    void attach(descriptor socket);
     // Connects (resolves a name of exactly the endpoint's family, first address), then on_connected, then
     // reads. While the queue of a unix socket is full it goes on trying; whoever is tired of it closes.
     void connect(wire::endpoint const& where);

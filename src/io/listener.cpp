@@ -1,6 +1,7 @@
 #include "io/listener.hpp"
 
 #include "io/readiness.hpp"
+#include "io/without_delay.hpp"
 
 #include <algorithm>
 #include <array>
@@ -170,10 +171,16 @@ std::uint16_t bound_port(int descriptor) {
     return 0;
 }
 
+stream_socket stream_of(asio::io_context& context, descriptor connection) {
+    int const family = family_of(connection.number());
+    return stream_socket(context, {family, 0}, connection.release());
+}
+
 listener::listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble)
-    : context_(context), descriptor_(context, descriptor), pause_(context), retirement_(context),
-      accepted_(std::move(accepted)), trouble_(std::move(trouble)) {
-    readiness::of(context); // of those who will be accepted: its descriptor is there from the start
+    : descriptor_(context, descriptor), pause_(context), retirement_(context), accepted_(std::move(accepted)),
+      trouble_(std::move(trouble)) {
+    readiness::of(context);    // of those who will be accepted: its descriptor is there from the start
+    without_delay(descriptor); // those have it from here
 }
 
 listener::~listener() {
@@ -299,7 +306,7 @@ void listener::accept_all() {
         if (places_.take && !places_.take()) return no_place();
         int const peer = accept_one();
         if (peer >= 0) {
-            accepted_(stream_socket(context_, {family_of(peer), 0}, peer));
+            accepted_(descriptor(peer));
             if (!alive.lock() || stopped_ || paused_ || waiting_) return;
             continue;
         }

@@ -2,6 +2,7 @@
 // connected sockets on. Never reads from them.
 #pragma once
 
+#include "io/descriptor.hpp"
 #include "wire/endpoint.hpp"
 
 #include <chrono>
@@ -36,10 +37,14 @@ tl::expected<void, std::string> set_unix_access(wire::endpoint const& where, lis
 // The port that a descriptor of inet or inet6 is bound to; 0 for unix sockets.
 std::uint16_t bound_port(int descriptor);
 
+// For who goes on with Asio.
+stream_socket stream_of(asio::io_context& context, descriptor connection);
+
 // Accepts on one io_context. Several may share a listening socket (each on its own dup).
 class listener {
 public:
-    using on_accept = std::function<void(stream_socket)>;
+    // Of a connection that does not block.
+    using on_accept = std::function<void(descriptor)>;
     // Why accepting has paused (descriptors used up), for the log.
     using on_trouble = std::function<void(std::string const&)>;
 
@@ -81,7 +86,6 @@ private:
     void no_place();
     bool somebody_waits();
 
-    asio::io_context& context_;
     asio::posix::stream_descriptor descriptor_;
     asio::steady_timer pause_;
     asio::steady_timer retirement_;

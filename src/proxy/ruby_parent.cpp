@@ -66,10 +66,10 @@ void ruby_parent::become_as_we_are() {
     send(json::serialize(json::object{{"become", std::move(who)}}));
 }
 
-std::optional<io::stream_socket> ruby_parent::start(std::uint32_t worker) {
+io::descriptor ruby_parent::start(std::uint32_t worker) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) return {};
-    io::stream_socket ours(context_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
+    io::descriptor ours(ends[0]);
     // Ruby waits for its socket in its own ways.
     bool const asked = send(json::serialize(json::object{{"start", worker}}), ends[1]);
     ::close(ends[1]);

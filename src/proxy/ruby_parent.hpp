@@ -42,7 +42,7 @@ public:
     // All workers to come run as the user that this process runs as.
     void become_as_we_are();
     // Our end of a new worker's socket; nothing when it cannot be had now.
-    std::optional<io::stream_socket> start(std::uint32_t worker);
+    io::descriptor start(std::uint32_t worker);
     // Ends it and all that it has started; `ended` follows.
     void end(std::uint32_t worker);
     // No callback after this; the parent ends all workers and itself.

@@ -169,12 +169,12 @@ void ruby_workers::desk::prepare_chore() {
 }
 
 void ruby_workers::desk::begin(seat& one) {
-    auto socket = parent_gone_ ? std::nullopt : parent_.start(++last_worker_);
+    auto socket = parent_gone_ ? io::descriptor() : parent_.start(++last_worker_);
     if (!socket) return deadlines_.arm(one.index, pause);
     one.worker = last_worker_;
     one.has_answered = false;
     one.line = std::make_shared<io::line>(context_, one, most_from_worker);
-    one.line->attach(std::move(*socket));
+    one.line->attach(std::move(socket));
     hand_out();
 }
 

@@ -56,7 +56,7 @@ session::~session() {
     }
 }
 
-void session::start(io::stream_socket mta, core::mta_connected const& begun) {
+void session::start(io::descriptor mta, core::mta_connected const& begun) {
     mta_.line = std::make_shared<io::line>(*context_, mta_, most_from_mta);
     mta_.line->attach(std::move(mta));
     active_ = now();

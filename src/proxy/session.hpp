@@ -74,7 +74,7 @@ public:
     session& operator=(session const&) = delete;
 
     // Takes over the MTA's connection. `finished` is called once, from the io_context.
-    void start(io::stream_socket mta, core::mta_connected const& begun);
+    void start(io::descriptor mta, core::mta_connected const& begun);
     // Whatever is not decided gets a temporary failure, and the session ends.
     void stop();
     // How long the MTA has said nothing between two messages; nothing while it has one.

@@ -48,7 +48,7 @@ worker::worker(int descriptor, settings with, observe::log& log, counters& share
 
 std::unique_ptr<io::listener> worker::listener_on(int descriptor) {
     auto made = std::make_unique<io::listener>(
-        *context_, descriptor, [this](io::stream_socket mta) { accepted(std::move(mta)); },
+        *context_, descriptor, [this](io::descriptor mta) { accepted(std::move(mta)); },
         [this](std::string const& why) {
             shared_.places.tell_at_an_end();
             client_waits("system", why);
@@ -201,7 +201,7 @@ void worker::look_for_idle_sessions() {
     });
 }
 
-void worker::accepted(io::stream_socket mta) {
+void worker::accepted(io::descriptor mta) {
     ++shared_.sessions_begun;
     auto const number = shared_.tags.next(now_->with.rules->children.size());
     auto const one =

@@ -74,7 +74,7 @@ private:
     void give_place_back(admission::limits const& of, bool ended);
     void client_waits(std::string_view reason, std::string const& error);
     void look_who_waits();
-    void accepted(io::stream_socket mta);
+    void accepted(io::descriptor mta);
     void ended(session& one);
     void look_for_idle_sessions();
     void give_memory_back();

@@ -18,7 +18,7 @@ void server::listen(int descriptor) {
     listener_.reset();
     if (descriptor < 0) return;
     listener_ = std::make_unique<io::listener>(
-        context_, descriptor, [this](io::stream_socket from) { accepted(std::move(from)); },
+        context_, descriptor, [this](io::descriptor from) { accepted(std::move(from)); },
         [this](std::string const& why) {
             log_.event(observe::level::warning, "accept_paused", {{"error", why}},
                        "on the control socket; raise manager.max_file_descriptors");
@@ -32,9 +32,9 @@ void server::stop() {
         one->close();
 }
 
-void server::accepted(io::stream_socket from) {
+void server::accepted(io::descriptor from) {
     if (clients_.size() >= limits_.clients && !make_room()) return;
-    clients_.push_back(std::make_shared<client>(*this, std::move(from)));
+    clients_.push_back(std::make_shared<client>(*this, io::stream_of(context_, std::move(from))));
     clients_.back()->start();
 }
 

@@ -48,7 +48,7 @@ public:
 
 private:
     friend class client;
-    void accepted(io::stream_socket from);
+    void accepted(io::descriptor from);
     bool make_room();
     void heard(client const& one);
     void over(client const& one);

@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,11 +130,12 @@ told run_session(std::shared_ptr<config::snapshot const> const& by,
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return {std::strerror(errno), {}, {}};
+    io::descriptor socket(ends[0]);
+    ::fcntl(socket.number(), F_SETFL, O_NONBLOCK);
     mta_side mta(ends[1], with.rules->mta);
     proxy::pool ready(*context, log);
     proxy::resolver lists(*context, log);
     proxy::health of_children(log);
-    io::stream_socket socket(*context, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
     auto const session = std::make_shared<proxy::session>(
         std::make_shared<proxy::generation>(proxy::generation{with, {}}), log, 1,
         proxy::surroundings{context, ready, of_children, lists}, [&](proxy::session&) { context->stop(); });

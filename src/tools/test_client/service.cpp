@@ -98,7 +98,7 @@ int serve_here(settings const& told, int descriptor, traces& left) {
         },
         options);
     io::listener listener(
-        context, descriptor, [&](io::stream_socket socket) { server.adopt(std::move(socket)); },
+        context, descriptor, [&](io::descriptor socket) { server.adopt(std::move(socket)); },
         [](std::string const& why) { log_line(level::warning, "cannot accept: " + why); });
     boost::asio::signal_set signals(context, SIGTERM, SIGINT);
     auto const both = ending_signals();

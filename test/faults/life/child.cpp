@@ -19,7 +19,7 @@ public:
         if (line_) line_->close();
     }
 
-    void begin(io::stream_socket socket) {
+    void begin(io::descriptor socket) {
         line_ = std::make_shared<io::line>(owner_.in().context, *this, std::size_t{1} << 20);
         line_->attach(std::move(socket));
     }
@@ -145,7 +145,7 @@ child::child(world& in, std::size_t which, wire::endpoint const& where)
     if (!opened) throw std::runtime_error(opened.error());
     if (where_.family != wire::endpoint::kind::unix_socket) where_.port = io::bound_port(*opened);
     listener_ = std::make_unique<io::listener>(
-        in_.context, *opened, [this](io::stream_socket socket) { accepted(std::move(socket)); },
+        in_.context, *opened, [this](io::descriptor socket) { accepted(std::move(socket)); },
         [this](std::string const& why) { in_.wrong.push_back("a child cannot accept: " + why); });
     listener_->start();
 }
@@ -156,7 +156,7 @@ std::string child::endpoint() const {
     return where_.text();
 }
 
-void child::accepted(io::stream_socket socket) {
+void child::accepted(io::descriptor socket) {
     ++in_.open_conversations;
     auto const one = std::make_shared<conversation>(*this, connections_++);
     open_.emplace(one.get(), one);

@@ -26,7 +26,7 @@ public:
     std::size_t which() const { return which_; }
 
 private:
-    void accepted(io::stream_socket socket);
+    void accepted(io::descriptor socket);
 
     world& in_;
     std::size_t which_;

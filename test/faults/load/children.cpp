@@ -53,7 +53,7 @@ public:
         if (line_) line_->close();
     }
 
-    void begin(io::stream_socket socket) {
+    void begin(io::descriptor socket) {
         line_ = std::make_shared<io::line>(owner_.context(), *this, std::size_t{1} << 20);
         line_->attach(std::move(socket));
     }
@@ -100,7 +100,7 @@ child::child(asio::io_context& context, std::size_t which, std::string const& di
     if (!opened) throw std::runtime_error(opened.error());
     listener_ = std::make_unique<io::listener>(
         context, *opened,
-        [this](io::stream_socket socket) {
+        [this](io::descriptor socket) {
             auto const one = std::make_shared<conversation>(*this);
             open_.emplace(one.get(), one);
             one->begin(std::move(socket));

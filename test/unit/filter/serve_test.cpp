@@ -105,11 +105,11 @@ TEST_F(served, a_unix_socket_is_there_while_it_listens) {
 
 TEST_F(served, a_connected_socket_is_adopted) {
     int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     filter::server server(context, make());
-    server.adopt(io::stream_socket(context, {AF_UNIX, 0}, ends[0]));
+    server.adopt(io::descriptor(ends[0]));
     mta client(context);
-    client.line->attach(io::stream_socket(context, {AF_UNIX, 0}, ends[1]));
+    client.line->attach(io::descriptor(ends[1]));
     client.say(wire::negotiate{});
     until([&] { return client.heard == "O"; });
 }

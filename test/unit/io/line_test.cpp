@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 namespace milter::io::test {
@@ -31,7 +32,8 @@ protected:
         }
         peer = descriptor(pair[1]);
         ours = std::make_shared<line>(context, user, max_payload);
-        ours->attach(stream_socket(context, {AF_UNIX, 0}, pair[0]));
+        ::fcntl(pair[0], F_SETFL, O_NONBLOCK);
+        ours->attach(io::descriptor(pair[0]));
     }
     void until_lost() {
         until([this] { return user.why.has_value(); });

@@ -38,7 +38,7 @@ protected:
         one = std::make_shared<session>(begun, *log, 1,
                                         surroundings{shared_context, connections, of_children, lists},
                                         [this](session&) { ++over; });
-        one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
+        one->start(io::descriptor(pair[0]), {});
         mta->says("offer v6 actions=all steps=all");
         peer = connected();
         until([this] { return !peer->told().empty(); });

@@ -29,7 +29,7 @@ protected:
         auto const one = std::make_shared<session>(
             now, *log, 1, surroundings{shared_context, connections, of_children, lists},
             [this](session&) { ++over; });
-        one->start(io::stream_socket(context, {AF_UNIX, 0}, pair[0]), {});
+        one->start(io::descriptor(pair[0]), {});
         sessions.push_back(one);
         auto mta = std::make_unique<conversation>(descriptor(pair[1]), true);
         mta->says(offer);
