@@ -68,7 +68,10 @@ deadlines::~deadlines() {
 }
 
 void deadlines::arm(key which, std::chrono::milliseconds from_now) {
-    auto const at = clock::now() + from_now;
+    arm_at(which, clock::now() + from_now);
+}
+
+void deadlines::arm_at(key which, clock::time_point at) {
     if (auto const found = state_->find(which); found != state_->entries.end())
         found->at = at;
     else

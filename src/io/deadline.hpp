@@ -25,6 +25,7 @@ public:
 
     // A key that is armed already is moved.
     void arm(key which, std::chrono::milliseconds from_now);
+    void arm_at(key which, std::chrono::steady_clock::time_point at);
     void disarm(key which);
     // No callback after this.
     void stop();

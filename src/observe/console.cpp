@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -31,28 +32,42 @@ constexpr std::array names = std::to_array<named_bits>({
 });
 constexpr flag_table table{names, "MilterLogItemFlags", bit(items::one::time)};
 
+std::string text_of(std::time_t second) {
+    std::tm parts{};
+    gmtime_r(&second, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
 // UTC, with microseconds.
 std::string stamp(std::chrono::system_clock::time_point now) {
+    thread_local std::time_t last = 0;
+    thread_local std::string text = text_of(last);
     auto const whole = std::chrono::floor<std::chrono::seconds>(now);
     auto const rest = std::chrono::duration_cast<std::chrono::microseconds>(now - whole);
-    auto const seconds = std::chrono::system_clock::to_time_t(whole);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, rest.count());
+    auto const second = std::chrono::system_clock::to_time_t(whole);
+    if (std::exchange(last, second) != second) text = text_of(second);
+    return fmt::format("{}.{:06}Z", text, rest.count());
 }
 
 // Places in the code are not known: an event has its name.
 std::string prefix(look const& how, entry const& what, std::string_view time) {
-    auto const bracket = [&](items::one which, std::string_view text) {
-        return how.shown.has(which) ? fmt::format("[{}]", text) : std::string();
+    std::string text;
+    auto const bracket = [&](items::one which, std::string_view value) {
+        if (!how.shown.has(which)) return;
+        text += '[';
+        text += value;
+        text += ']';
     };
-    auto first = bracket(items::one::level, level_name(what.at)) + bracket(items::one::domain, how.name);
-    if (!how.of_journal) first += bracket(items::one::time, time);
-    auto const second =
-        bracket(items::one::name, how.name) + bracket(items::one::pid, fmt::to_string(how.pid));
-    auto const blank = first.empty() || second.empty() ? "" : " ";
-    return first.empty() && second.empty() ? "" : first + blank + second + ": ";
+    bracket(items::one::level, level_name(what.at));
+    bracket(items::one::domain, how.name);
+    if (!how.of_journal) bracket(items::one::time, time);
+    auto const first = text.size();
+    bracket(items::one::name, how.name);
+    if (how.shown.has(items::one::pid)) bracket(items::one::pid, fmt::to_string(how.pid));
+    if (first > 0 && text.size() > first) text.insert(first, 1, ' ');
+    if (!text.empty()) text += ": ";
+    return text;
 }
 
 std::string_view colour_of(level at) {

@@ -44,6 +44,10 @@ bool is_layout(std::string_view character) {
     return character.starts_with("\xE2\x81"sv) && last >= 0xA6 && last <= 0xA9;
 }
 
+bool is_plain(unsigned byte) {
+    return byte >= 0x20 && byte < 0x7F && byte != '\\';
+}
+
 constexpr std::size_t longest_value = 8 * 1024; // raw bytes
 
 void append_escaped_byte(std::string& out, unsigned byte) {
@@ -100,11 +104,14 @@ std::string escaped(std::string_view raw) {
     std::string out;
     out.reserve(raw.size());
     for (std::size_t at = 0; at < raw.size();) {
+        auto const from = at;
+        while (at < raw.size() && is_plain(byte_at(raw, at)))
+            ++at;
+        out += raw.substr(from, at - from);
+        if (at == raw.size()) break;
         auto const byte = byte_at(raw, at);
-        if (byte >= 0x20 && byte < 0x7F && byte != '\\') {
-            out += raw[at++];
-        } else if (auto const length = byte < 0x80 ? 0 : character_length(raw, at);
-                   length != 0 && !is_layout(raw.substr(at, length))) {
+        if (auto const length = byte < 0x80 ? 0 : character_length(raw, at);
+            length != 0 && !is_layout(raw.substr(at, length))) {
             out += raw.substr(at, length);
             at += length;
         } else {

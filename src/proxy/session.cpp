@@ -11,6 +11,8 @@ namespace milter::proxy {
 
 namespace {
 
+using clock = std::chrono::steady_clock;
+
 constexpr std::size_t most_from_mta = 1024 * 1024; // payload bytes of one packet (protocol 1)
 
 constexpr std::uint32_t kind_shift = 24;
@@ -26,9 +28,8 @@ io::deadlines::key writing_key(core::child_index child) {
     return writing_kind << kind_shift | child;
 }
 
-core::microseconds now() {
-    return std::chrono::duration_cast<core::microseconds>(
-        std::chrono::steady_clock::now().time_since_epoch());
+core::microseconds in_microseconds(clock::duration time) {
+    return std::chrono::duration_cast<core::microseconds>(time);
 }
 
 } // namespace
@@ -59,7 +60,6 @@ session::~session() {
 void session::start(io::descriptor mta, core::mta_connected const& begun) {
     mta_.line = std::make_shared<io::line>(*context_, mta_, most_from_mta);
     mta_.line->attach(std::move(mta));
-    active_ = now();
     happened(begun);
 }
 
@@ -69,15 +69,14 @@ void session::stop() {
 
 std::optional<core::microseconds> session::idle() const {
     if (!core_.between_messages()) return {};
-    return now() - active_;
+    return in_microseconds(clock::now() - active_);
 }
 
 sight session::look() const {
     auto const seen = core_.look();
     sight shown;
     shown.session = number_;
-    shown.age =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun_);
+    shown.age = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begun_);
     shown.stage = core::name_of(seen.at);
     shown.client = seen.client_address;
     shown.host = seen.client_host;
@@ -118,12 +117,16 @@ void session::handle(core::event const& what) {
 
 // A mistake of our own costs this session, not the others.
 void session::tell_core(core::event const& what) {
+    moment_ = clock::now();
+    if (std::holds_alternative<core::from_mta>(what) || std::holds_alternative<core::mta_connected>(what))
+        active_ = moment_;
+    auto const now = in_microseconds(moment_.time_since_epoch());
     try {
-        core_.handle(what, now(), todo_);
+        core_.handle(what, now, todo_);
     } catch (core::broken_invariant const& found) {
         report_.broken_invariant(found, core_.queue_id());
         if (of_->with.figures) of_->with.figures->broken_invariant();
-        core_.break_off(now(), todo_);
+        core_.break_off(now, todo_);
     }
 }
 
@@ -179,7 +182,6 @@ void session::peer::on_connected(io::line&) {
 void session::peer::on_frame(io::line&, wire::frame const& packet) {
     first_use.reset();
     if (is_mta) {
-        owner.active_ = now();
         if (owner.recorder_) owner.recorder_->said(packet);
         owner.handle(core::from_mta{packet});
     } else {
@@ -233,7 +235,7 @@ void session::mend(peer& one) {
 // What core asks for.
 
 void session::perform(core::to_mta const& what) {
-    active_ = now();
+    active_ = moment_;
     mta_.line->send(todo_.bytes(what.bytes));
     if (recorder_) recorder_->told(todo_.bytes(what.bytes));
 }
@@ -247,7 +249,7 @@ void session::perform(core::to_child const& what) {
 void session::perform(core::connect_child const& what) {
     auto& child = *children_[what.child];
     auto const& rules = rules_->children[what.child];
-    if (auto const rest = health_.left_alone(rules, std::chrono::steady_clock::now())) {
+    if (auto const rest = health_.left_alone(rules, moment_)) {
         child.text = "left alone for another " + std::to_string(rest->count()) + " ms";
         return later_.push_back(core::child_lost{what.child, core::failure::no_connection, child.text});
     }
@@ -275,7 +277,7 @@ void session::perform(core::close_child const& what) {
 // Follows its close_child.
 void session::perform(core::child_failed const& what) {
     if (std::exchange(children_[what.child]->closed_dialling, false))
-        health_.failed(rules_->children[what.child], std::chrono::steady_clock::now());
+        health_.failed(rules_->children[what.child], moment_);
     note(what);
     report_(what);
 }
@@ -285,7 +287,7 @@ void session::perform(core::close_mta const&) {
 }
 void session::perform(core::arm const& what) {
     wait_for_answer(what.which, true);
-    deadlines_.arm(key_of(what.which), what.from_now);
+    deadlines_.arm_at(key_of(what.which), moment_ + what.from_now);
 }
 void session::perform(core::disarm const& what) {
     wait_for_answer(what.which, false);

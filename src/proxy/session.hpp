@@ -188,7 +188,9 @@ private:
     std::map<std::uint32_t, std::shared_ptr<resolver::look_up>> look_ups_; // by id
     std::unique_ptr<client_check> checks_;                                 // from the first one on
     peer mta_;
-    core::microseconds active_{0}; // when the MTA has said something, or was told something
+    std::chrono::steady_clock::time_point
+        moment_; // of what core has been told last: the clock is read once for it
+    std::chrono::steady_clock::time_point active_; // when the MTA has said something, or was told something
     std::vector<std::unique_ptr<peer>> children_;
     on_finished finished_;
 };

@@ -28,15 +28,25 @@ std::string_view reason_of(admission::answer answer) {
     return answer == admission::answer::too_many_sessions ? "connections" : "descriptors";
 }
 
-} // namespace
-
-std::uint32_t minute_of_week() {
-    std::time_t const now = std::time(nullptr);
+std::uint32_t minute_of_week_at(std::time_t time) {
     std::tm local{};
-    localtime_r(&now, &local);
+    localtime_r(&time, &local);
     auto const day = static_cast<std::uint32_t>((local.tm_wday + 6) % 7);
     return (day * 24 + static_cast<std::uint32_t>(local.tm_hour)) * 60 +
            static_cast<std::uint32_t>(local.tm_min);
+}
+
+} // namespace
+
+std::uint32_t minute_of_week() {
+    thread_local std::time_t asked = -1; // in minutes
+    thread_local std::uint32_t known = 0;
+    auto const now = std::time(nullptr);
+    if (asked != now / 60) {
+        known = minute_of_week_at(now);
+        asked = now / 60;
+    }
+    return known;
 }
 
 worker::worker(int descriptor, settings with, observe::log& log, counters& shared, health& of_children,
