@@ -192,13 +192,20 @@ class Rig:
 
     def compare(self, ways: list[str] | tuple[str, ...], words: list[str], rounds: int) -> list[dict[str, dict[str, float]]]:
         """Interleaved; for each round the figures of each way. Prints the medians."""
-        all_rounds = [{way: self.figures(way, words) for way in ways} for _ in range(rounds)]
+        all_rounds = [{way: self.figures(way, words) for way in in_turn(ways, number)} for number in range(rounds)]
         print(f"  {'':10} {'sessions/s':>11} {'CPU us':>8} {'p50 us':>9} {'p99 us':>10} {'verdict us':>11}")
         for way in ways:
             of = {key: statistics.median(one[way][key] for one in all_rounds) for key in all_rounds[0][way]}
             print(f"  {way:10} {of['per_second']:11.0f} {of['cpu']:8.1f} {of['session p50']:9.1f} {of['session p99']:10.1f} "
                   f"{of['verdict p50']:11.1f}", flush=True)
         return all_rounds
+
+
+def in_turn(ways: list[str] | tuple[str, ...], number: int) -> list[str]:
+    """Another begins in each round, and every other round goes backwards: what comes behind whom makes a difference."""
+    first = number % len(ways)
+    turned = [*ways[first:], *ways[:first]]
+    return turned[::-1] if number % 2 else turned
 
 
 def ratio(rounds: list[dict[str, dict[str, float]]], key: str, way: str, to: str) -> float:

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grp.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -236,6 +237,23 @@ TEST_F(listening, accepts_all_who_come) {
     until([&] { return to_read(accepted.front()) == 5; });
     EXPECT_EQ(::recv(accepted.front().number(), bytes, 5, MSG_DONTWAIT), 5);
     EXPECT_NE(::fcntl(accepted.front().number(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST_F(listening, gives_connections_that_neither_block_nor_delay) {
+    auto const socket = open({kind::inet, "", 0, "127.0.0.1"});
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(bound_port(socket.get()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    descriptor const client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address), 0);
+    serve(descriptor(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)));
+    until_accepted(1);
+    int at_once = 0;
+    socklen_t size = sizeof at_once;
+    EXPECT_EQ(::getsockopt(accepted.front().number(), IPPROTO_TCP, TCP_NODELAY, &at_once, &size), 0);
+    EXPECT_NE(at_once, 0);
+    EXPECT_NE(::fcntl(accepted.front().number(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 TEST_F(listening, leaves_clients_alone_while_it_pauses) {
