@@ -177,10 +177,9 @@ stream_socket stream_of(asio::io_context& context, descriptor connection) {
 }
 
 listener::listener(asio::io_context& context, int descriptor, on_accept accepted, on_trouble trouble)
-    : descriptor_(context, descriptor), pause_(context), retirement_(context), accepted_(std::move(accepted)),
-      trouble_(std::move(trouble)) {
-    readiness::of(context);    // of those who will be accepted: its descriptor is there from the start
-    without_delay(descriptor); // those have it from here
+    : descriptor_(context, descriptor), family_(family_of(descriptor)), pause_(context), retirement_(context),
+      accepted_(std::move(accepted)), trouble_(std::move(trouble)) {
+    readiness::of(context); // of those who will be accepted: its descriptor is there from the start
 }
 
 listener::~listener() {
@@ -218,7 +217,7 @@ void listener::close() {
 
 void listener::retire(std::function<void()> done) {
     retired_ = std::move(done);
-    if (family_of(descriptor_.native_handle()) != AF_UNIX) keep_newcomers_away(descriptor_.native_handle());
+    if (family_ != AF_UNIX) keep_newcomers_away(descriptor_.native_handle());
     retirement_.expires_after(handshakes_end_within);
     retirement_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code ec) {
         if (alive.lock() && !ec && !stopped_) last_call();
@@ -306,6 +305,7 @@ void listener::accept_all() {
         if (places_.take && !places_.take()) return no_place();
         int const peer = accept_one();
         if (peer >= 0) {
+            if (family_ != AF_UNIX) without_delay(peer);
             accepted_(descriptor(peer));
             if (!alive.lock() || stopped_ || paused_ || waiting_) return;
             continue;

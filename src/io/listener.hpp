@@ -87,6 +87,7 @@ private:
     bool somebody_waits();
 
     asio::posix::stream_descriptor descriptor_;
+    int family_; // of its socket
     asio::steady_timer pause_;
     asio::steady_timer retirement_;
     on_accept accepted_;

@@ -8,8 +8,7 @@
 
 namespace milter::io {
 
-// Of a listening socket: those that it accepts have it, too. Without effect on unix sockets, which have no
-// such delay.
+// Without effect on unix sockets, which have no such delay.
 inline void without_delay(int descriptor) {
     int const on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
