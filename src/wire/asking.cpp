@@ -1,9 +1,11 @@
 #include "wire/asking.hpp"
 
 #include "wire/command.hpp"
+#include "wire/reply.hpp"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace milter::wire {
 
@@ -37,6 +39,22 @@ bool is_wanted(steps agreed, char code) {
 bool is_answered(steps agreed, char code) {
     auto const found = std::ranges::find(rows, code, &row::code);
     return found == rows.end() ? wants_reply(code) : (agreed & found->not_answered).empty();
+}
+
+std::optional<action> needed_for(char code) {
+    static constexpr std::array table = std::to_array<std::pair<char, action>>({
+        {add_header::code, action::add_headers},
+        {insert_header::code, action::add_headers},
+        {change_header::code, action::change_headers},
+        {replace_body::code, action::change_body},
+        {add_recipient::code, action::add_recipient},
+        {add_recipient_with_args::code, action::add_recipient_with_args},
+        {delete_recipient::code, action::delete_recipient},
+        {change_sender::code, action::change_sender},
+        {quarantine::code, action::quarantine},
+    });
+    auto const found = std::ranges::find(table, code, &std::pair<char, action>::first);
+    return found == table.end() ? std::nullopt : std::optional(found->second);
 }
 
 } // namespace milter::wire

@@ -42,24 +42,31 @@ std::string commas(std::string_view names) {
     return text;
 }
 
+// by_number: unless it has a letter of its own.
+void append_shown(std::string& text, char c, bool by_number) {
+    if (c == '\n')
+        text += "\\n";
+    else if (c == '\r')
+        text += "\\r";
+    else if (c == '\t')
+        text += "\\t";
+    else if (c == '\\')
+        text += "\\\\";
+    else if (by_number)
+        text += "\\x" + hex(static_cast<unsigned char>(c), 2);
+    else
+        text += c;
+}
+
 // A blank at an edge would be lost where lines are trimmed. also: what else stands for something there.
 std::string escaped(std::string_view raw, std::string_view also) {
     std::string text;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         char const c = raw[i];
         bool const at_edge = i == 0 || i + 1 == raw.size();
-        if (c == '\n')
-            text += "\\n";
-        else if (c == '\r')
-            text += "\\r";
-        else if (c == '\t')
-            text += "\\t";
-        else if (c == '\\')
-            text += "\\\\";
-        else if ((c >= 0 && c < ' ') || c == '\x7f' || (c == ' ' && at_edge) || also.find(c) != also.npos)
-            text += "\\x" + hex(static_cast<unsigned char>(c), 2);
-        else
-            text += c;
+        append_shown(text, c,
+                     (c >= 0 && c < ' ') || c == '\x7f' || (c == ' ' && at_edge) ||
+                         also.find(c) != also.npos);
     }
     return text;
 }
@@ -262,18 +269,7 @@ std::string quoted(std::string_view raw) {
         return "(" + std::to_string(raw.size()) + " bytes, " + hex(checksum(raw), 8) + ")";
     std::string text;
     for (char const c : raw) {
-        if (c == '\n')
-            text += "\\n";
-        else if (c == '\r')
-            text += "\\r";
-        else if (c == '\t')
-            text += "\\t";
-        else if (c == '\\')
-            text += "\\\\";
-        else if (c < ' ' || c == '\x7f')
-            text += "\\x" + hex(static_cast<unsigned char>(c), 2);
-        else
-            text += c;
+        append_shown(text, c, c < ' ' || c == '\x7f');
     }
     return text;
 }

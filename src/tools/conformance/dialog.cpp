@@ -5,7 +5,6 @@
 #include "wire/words.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -25,23 +24,6 @@ std::string words_of(char code, std::string_view payload) {
     auto words = wire::words_of_reply({code, payload});
     if (words.size() > shown_of_packet) words.resize(shown_of_packet);
     return words;
-}
-
-// What a milter must have agreed to before it may say it (protocol 2.3).
-wire::actions needed_for(char code) {
-    constexpr std::array rows = std::to_array<std::pair<char, wire::action>>({
-        {wire::add_header::code, wire::action::add_headers},
-        {wire::insert_header::code, wire::action::add_headers},
-        {wire::change_header::code, wire::action::change_headers},
-        {wire::replace_body::code, wire::action::change_body},
-        {wire::add_recipient::code, wire::action::add_recipient},
-        {wire::add_recipient_with_args::code, wire::action::add_recipient_with_args},
-        {wire::delete_recipient::code, wire::action::delete_recipient},
-        {wire::change_sender::code, wire::action::change_sender},
-        {wire::quarantine::code, wire::action::quarantine},
-    });
-    auto const found = std::ranges::find(rows, code, &std::pair<char, wire::action>::first);
-    return found == rows.end() ? wire::actions() : wire::actions(found->second);
 }
 
 bool is_of_session(char code) {
@@ -311,7 +293,8 @@ void dialog::judge_edit(char code, packet const& came) {
     found_.seen("edits-at-end");
     found_.seen("edits-agreed");
     if (code != wire::end_of_message::code) found_.broken("edits-at-end", text);
-    if (auto const may = agreed_.actions & offered_; !may.has_all(needed_for(came.code)))
+    auto const needed = wire::needed_for(came.code);
+    if (auto const may = agreed_.actions & offered_; needed && !may.has(*needed))
         found_.broken("edits-agreed",
                       fmt::format("{}; agreed is {}", text, may.empty() ? "nothing" : wire::names(may)));
 }

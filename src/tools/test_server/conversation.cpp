@@ -1,10 +1,10 @@
 #include "tools/test_server/conversation.hpp"
 
 #include "tools/console.hpp"
+#include "wire/asking.hpp"
 #include "wire/smtp_reply.hpp"
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -22,23 +22,6 @@ constexpr std::string_view stage_letters = "CHMRTEN";
 
 wire::actions offered_actions(std::uint32_t version) {
     return version >= 6 ? wire::all_actions : wire::actions(0x3F); // protocol 2.3
-}
-
-// The action that an edit needs.
-std::optional<wire::action> needed(char code) {
-    static constexpr std::array table = std::to_array<std::pair<char, wire::action>>({
-        {wire::add_header::code, wire::action::add_headers},
-        {wire::insert_header::code, wire::action::add_headers},
-        {wire::change_header::code, wire::action::change_headers},
-        {wire::replace_body::code, wire::action::change_body},
-        {wire::add_recipient::code, wire::action::add_recipient},
-        {wire::add_recipient_with_args::code, wire::action::add_recipient_with_args},
-        {wire::delete_recipient::code, wire::action::delete_recipient},
-        {wire::change_sender::code, wire::action::change_sender},
-        {wire::quarantine::code, wire::action::quarantine},
-    });
-    auto const found = std::ranges::find(table, code, &std::pair<char, wire::action>::first);
-    return found == table.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<std::string> names_in(std::string_view list) {
@@ -207,7 +190,7 @@ void conversation::on_edit(wire::reply const& edit, char code) {
         failed(fmt::format("Protocol error at {}: {} before the end of the message", stage(), what));
         return;
     }
-    if (auto const action = needed(code); action && !agreed_.actions.has(*action))
+    if (auto const action = wire::needed_for(code); action && !agreed_.actions.has(*action))
         note(fmt::format("{}: {} was not negotiated", stage(), what));
     result_.mail.apply(edit, agreed_.steps.has(wire::step::leading_space));
 }
