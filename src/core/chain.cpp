@@ -220,6 +220,15 @@ void chain::settle(child_index i) {
     when_.out->add(disarm{reply_of(i)});
 }
 
+void chain::drop_rest_of_message(child_index i) {
+    auto& one = at(i);
+    std::erase_if(one.backlog, [&](child::postponed const& each) {
+        bool const of_message = each.what == stage::rcpt || each.what == stage::data;
+        if (of_message) one.backlog_bytes -= each.packets.size();
+        return of_message;
+    });
+}
+
 void chain::resume(child_index i) {
     auto& one = at(i);
     while (one.ready() && one.owes.empty() && !one.backlog.empty()) {

@@ -8,6 +8,7 @@
 #include "core/macros.hpp"
 #include "core/negotiation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -62,6 +63,12 @@ struct child {
     bool settling() const { return link == link::connecting || link == link::negotiating; }
     bool quiet() const { return owes.empty() && backlog.empty(); }
     bool evaluated() const { return rules->evaluation_mode; }
+    // Its `last` when all that waits has been sent.
+    stage last_in_line() const { return backlog.empty() ? last : backlog.back().what; }
+    bool begins_message_later() const {
+        return std::any_of(backlog.begin(), backlog.end(),
+                           [](auto const& one) { return one.what == stage::mail; });
+    }
 };
 
 class chain {
@@ -98,6 +105,9 @@ public:
     void tell_body(child_index i, body_id body, std::uint64_t offset, std::size_t size);
     // Takes the oldest debt off.
     void settle(child_index i);
+    // It is done with its message and would not answer to the rest of it (protocol 6.2): what waits of that
+    // goes.
+    void drop_rest_of_message(child_index i);
     // Sends what was postponed, as far as its answers let it.
     void resume(child_index i);
     // It needs more time: its reply deadline begins again (not at the end of the message, whose total

@@ -107,8 +107,9 @@ void envelope::start_ready(child_index i) {
 // A filter that does not get data next would drop the content without an answer (chain P22, protocol 6.2).
 bool envelope::fits_unknown(child_index i) const {
     auto const& one = shared_.children.at(i);
-    if (!shared_.mail || shared_.mail->parts[i].done) return may_follow(one.last, at_, one.agreed.steps);
-    if (shared_.mail->in_content || !keeps_message(one.last, at_, one.agreed.steps)) return false;
+    auto const last = one.last_in_line();
+    if (!shared_.mail || shared_.mail->parts[i].done) return may_follow(last, at_, one.agreed.steps);
+    if (shared_.mail->in_content || !keeps_message(last, at_, one.agreed.steps)) return false;
     constexpr std::uint32_t first_with_data = 4;
     if (one.agreed.steps.has(wire::step::no_data) || shared_.agreed.version < first_with_data) return false;
     shared_.mail->unknown_told = true;

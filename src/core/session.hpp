@@ -109,7 +109,7 @@ private:
     void decision_from(child_index i, wire::reply const& said, child::owed debt);
     void envelope_decision(child_index i, stage at, wire::reply const& said);
     std::optional<verdict> as_verdict(child_index i, stage at, wire::reply const& said);
-    void accepted(child_index i, stage at);
+    void finished(child_index i, verdict const& said);
     void evaluated_says(child_index i, stage at, verdict const& said);
     void catch_up(child_index i);
     bool fits_agreement(child_index i);

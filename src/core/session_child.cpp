@@ -12,6 +12,14 @@ bool is_content(stage at) {
            at == stage::end_of_message;
 }
 
+// Who refuses a recipient or an unknown command goes on with the message.
+bool ends_message(stage at, verdict const& said) {
+    if (at == stage::connect || at == stage::helo) return false;
+    if (said.what == verdict::kind::accept) return true;
+    if (at == stage::rcpt) return said.what == verdict::kind::discard;
+    return at != stage::unknown && said.terminal();
+}
+
 } // namespace
 
 void session::on(child_connected const& who) {
@@ -223,13 +231,8 @@ void session::envelope_decision(child_index i, stage at, wire::reply const& said
     shared_.children.at(i).said = heard->what == verdict::kind::go_on ? "" : name_of(*heard);
     bool const leaves = heard->what != verdict::kind::go_on && (at == stage::connect || at == stage::helo);
     if (leaves) shared_.children.note_left(i, at, name_of(*heard));
-    if (heard->what == verdict::kind::accept) accepted(i, at);
-    auto* const mine = shared_.part(i);
-    bool const one_recipient = at == stage::rcpt && heard->what != verdict::kind::discard;
-    if (mine && heard->terminal() && !no_mail && !one_recipient) {
-        mine->done = true;
-        mine->result.said = name_of(*heard);
-    }
+    if (leaves && heard->what == verdict::kind::accept) shared_.children.quit(i);
+    if (ends_message(at, *heard) && !shared_.children.at(i).begins_message_later()) finished(i, *heard);
     if (shared_.children.at(i).evaluated()) return evaluated_says(i, at, *heard);
     if (asked_ && asked_->at() == at) return asked_->answered(i, std::move(*heard));
     if (!no_mail || !heard->terminal()) return;
@@ -248,12 +251,13 @@ void session::refuse_session_late() {
     refuse_session(late.at, late.said, late.by);
 }
 
-void session::accepted(child_index i, stage at) {
-    if (at == stage::connect || at == stage::helo) return shared_.children.quit(i);
-    if (auto* const mine = shared_.part(i)) {
-        mine->done = true;
-        mine->result.said = "accept";
-    }
+// Its last word on the message that it has been told of.
+void session::finished(child_index i, verdict const& said) {
+    auto* const mine = shared_.part(i);
+    if (!mine) return;
+    mine->done = true;
+    mine->result.said = name_of(said);
+    shared_.children.drop_rest_of_message(i);
 }
 
 // What an evaluation-mode child says is logged, and decides what it sees next; nothing else (chain P63, P64).

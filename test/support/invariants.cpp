@@ -133,6 +133,7 @@ void invariants::to_child(core::child_index i, wire::frame const& packet) {
     if (packet.code == 'A') {
         if (!one.last || *one.last == core::stage::negotiate)
             fail(who + "abort before connect (protocol 6.2)");
+        one.last = core::stage::helo;
         return;
     }
     auto const at = core::stage_of(packet.code);
@@ -157,10 +158,20 @@ void invariants::from_child(core::child_index i, wire::frame const& packet) {
         if (answer->version <= 2) one.steps |= wire::step::no_unknown;
         if (answer->version <= 3) one.steps |= wire::step::no_data;
     }
-    bool const decides = std::holds_alternative<wire::negotiated>(*reply) ||
-                         std::holds_alternative<wire::decision>(*reply) ||
+    auto const* const decision = std::get_if<wire::decision>(&*reply);
+    bool const decides = decision != nullptr || std::holds_alternative<wire::negotiated>(*reply) ||
                          std::holds_alternative<wire::reply_code>(*reply);
-    if (decides && !one.owes.empty()) one.owes.erase(one.owes.begin());
+    if (!decides || one.owes.empty()) return;
+    auto const answered = one.owes.front();
+    one.owes.erase(one.owes.begin());
+    // The filter is done with the message (protocol 6.2), or with the session: it takes a new one only.
+    using wire::answer;
+    bool const accepts = decision != nullptr && decision->what == answer::accept;
+    bool const goes_on =
+        decision != nullptr && (decision->what == answer::go_on || decision->what == answer::skip);
+    bool const refuses = !accepts && !goes_on && answered != 'O' && answered != 'R' && answered != 'U';
+    if ((accepts || refuses) && one.last && core::code_of(*one.last) == answered)
+        one.last = core::stage::helo;
 }
 
 } // namespace milter::test
