@@ -64,11 +64,13 @@ void safety::failed(core::child_failed const& what) {
 void safety::from_mta(char code) {
     if (is_one_of(code, "AQK")) {
         if (!pending_.empty() && pending_.front() == wire::negotiate::code) return;
+        // What a child that came late is told of the session again waits for no command of the MTA.
+        char const asked = pending_.empty() ? '\0' : pending_.front();
         pending_.clear();
         new_message();
         for (auto& one : children_)
             for (auto& due : one.owes)
-                due.overtaken = due.overtaken || !one.evaluation;
+                due.overtaken |= !one.evaluation && (due.to == asked || !is_one_of(due.to, "CH"));
         return;
     }
     if (!core::stage_of(code)) return;
