@@ -107,6 +107,9 @@ private:
         bool answer_due = false;
     };
 
+    static io::deadlines::key key_of(core::deadline const& which);
+    static io::deadlines::key writing_key(core::child_index child); // until it has read what is sent
+
     void happened(core::event const& what);
     void handle(core::event const& what);
     void tell_core(core::event const& what);

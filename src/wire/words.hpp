@@ -28,6 +28,9 @@ tl::expected<void, std::string> write_reply(std::string_view line, std::string& 
 std::string quoted(std::string_view raw);
 std::string unquoted(std::string_view text);
 
+// What the words of a connect leave out: 'U' without an address, 'L' for a path, '6' with a colon, else '4'.
+char family_of(std::string_view address);
+
 // Flag sets by name, "all", or a number in hexadecimal.
 tl::expected<wire::actions, std::string> actions_by_name(std::string_view text);
 tl::expected<wire::steps, std::string> steps_by_name(std::string_view text);
