@@ -106,6 +106,12 @@ constexpr std::array table = std::to_array<event_meaning>({
      "`nothing came` is a port scan or a health check; `does not speak` another service"},
     {"not_replaced", "critical", "this program was to replace another one, which refuses; this one ends",
      "try again; a reload was under way there"},
+    {"packet_received", "trace",
+     "what the MTA, or the `child`, has said, in the words of the scenario language; long texts as their "
+     "size and a "
+     "checksum",
+     ""},
+    {"packet_sent", "trace", "what the MTA, or the `child`, was told", ""},
     {"pid_file_failed", "error", "the pid file is still that of the program that was replaced",
      "give its directory to `security.effective_user`"},
     {"pool_connection_replaced", "info", "a connection that was kept ready was dead, and has been replaced",

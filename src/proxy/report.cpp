@@ -1,5 +1,7 @@
 #include "proxy/report.hpp"
 
+#include "wire/words.hpp"
+
 #include <chrono>
 #include <filesystem>
 #include <vector>
@@ -163,6 +165,25 @@ void report::mta_lost(std::string_view why, std::string_view detail, std::string
     if (!detail.empty()) reason.append(": ").append(detail);
     fields.push_back({"reason", reason});
     log_.event(level::warning, "mta_lost", fields);
+}
+
+// Words are escaped, and the log escapes: once is enough.
+void report::received(std::optional<core::child_index> from, wire::frame const& packet,
+                      std::string_view queue_id) {
+    auto const words = from ? wire::words_of_reply(packet) : wire::words_of_command(packet);
+    log_.event(level::trace, "packet_received", about(queue_id, from), wire::unquoted(words));
+}
+
+void report::sent(std::optional<core::child_index> to, std::string_view packets, std::string_view queue_id) {
+    while (auto const packet = wire::take_frame(packets)) {
+        auto const words = to ? wire::words_of_command(*packet) : wire::words_of_reply(*packet);
+        log_.event(level::trace, "packet_sent", about(queue_id, to), wire::unquoted(words));
+    }
+}
+
+void report::sent_piece(std::optional<core::child_index> to, std::size_t bytes, std::string_view queue_id) {
+    log_.event(level::trace, "packet_sent", about(queue_id, to),
+               fmt::format("{} ({} bytes)", to ? "body" : "replace-body", bytes));
 }
 
 } // namespace milter::proxy

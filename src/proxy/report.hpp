@@ -5,7 +5,9 @@
 #include "core/action.hpp"
 #include "core/expects.hpp"
 #include "observe/log.hpp"
+#include "wire/frame.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +41,15 @@ public:
     void client_port_unknown(std::string const& client);
     // The MTA's line was lost in a way that is not an ordinary end.
     void mta_lost(std::string_view why, std::string_view detail, std::string_view queue_id);
+
+    // The packets themselves, at level trace; no child: of the MTA.
+    bool traces() const { return log_.wants(observe::level::trace); }
+    void received(std::optional<core::child_index> from, wire::frame const& packet,
+                  std::string_view queue_id);
+    // Whole packets.
+    void sent(std::optional<core::child_index> to, std::string_view packets, std::string_view queue_id);
+    // A piece of a body: only how large.
+    void sent_piece(std::optional<core::child_index> to, std::size_t bytes, std::string_view queue_id);
 
 private:
     // What every line of the session begins with.

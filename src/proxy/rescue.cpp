@@ -11,12 +11,8 @@ constexpr std::size_t most_repeated = 64 * 1024;
 
 // After its end a child may have done something for good with a message.
 bool has_end_of_message(std::string_view packets) {
-    wire::frame_reader reader(packets.size());
-    auto const room = reader.space(packets.size());
-    packets.copy(room.data(), packets.size());
-    reader.filled(packets.size());
-    for (auto next = reader.next(); next && *next; next = reader.next())
-        if ((*next)->code == wire::end_of_message::code) return true;
+    while (auto const one = wire::take_frame(packets))
+        if (one->code == wire::end_of_message::code) return true;
     return false;
 }
 

@@ -182,6 +182,7 @@ void session::peer::on_connected(io::line&) {
 
 void session::peer::on_frame(io::line&, wire::frame const& packet) {
     first_use.reset();
+    if (owner.report_.traces()) owner.report_.received(as_child(), packet, owner.core_.queue_id());
     if (is_mta) {
         if (owner.recorder_) owner.recorder_->said(packet);
         owner.handle(core::from_mta{packet});

@@ -93,6 +93,10 @@ private:
         void on_frames_done(io::line&) override;
         void on_drained(io::line&) override;
         void on_lost(io::line&, io::lost why, std::string const& detail) override;
+        // Nothing: the MTA.
+        std::optional<core::child_index> as_child() const {
+            return is_mta ? std::nullopt : std::optional(child);
+        }
 
         session& owner;
         bool is_mta;

@@ -7,12 +7,14 @@ namespace milter::proxy {
 
 void session::perform(core::to_mta const& what) {
     active_ = moment_;
+    if (report_.traces()) report_.sent({}, todo_.bytes(what.bytes), core_.queue_id());
     mta_.line->send(todo_.bytes(what.bytes));
     if (recorder_) recorder_->told(todo_.bytes(what.bytes));
 }
 
 void session::perform(core::to_child const& what) {
     auto& child = *children_[what.child];
+    if (report_.traces()) report_.sent(what.child, todo_.bytes(what.bytes), core_.queue_id());
     if (child.first_use) child.first_use->told(todo_.bytes(what.bytes));
     if (child.line) child.line->send(todo_.bytes(what.bytes));
 }
@@ -179,6 +181,7 @@ std::size_t session::send_from_file(peer& to, core::body_id body, std::uint64_t 
 void session::send_piece(peer& to, char code, core::body_id body, std::uint64_t offset, std::size_t size) {
     if (to.first_use) to.first_use->give_up(); // bodies are not kept a second time
     if (!to.line || !to.line->is_open()) return;
+    if (report_.traces()) report_.sent_piece(to.as_child(), size, core_.queue_id());
     auto& queue = to.line->queue();
     auto const before = queue.size();
     wire::append_frame_head(queue, code, size);

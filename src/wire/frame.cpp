@@ -93,6 +93,15 @@ std::size_t frame_reader::capacity() const {
     return buffer_.capacity();
 }
 
+std::optional<frame> take_frame(std::string_view& bytes) {
+    if (bytes.size() < header_bytes) return {};
+    std::size_t const length = read_u32(bytes.data());
+    if (length == 0 || bytes.size() - length_bytes < length) return {};
+    frame const one{bytes[length_bytes], bytes.substr(header_bytes, length - 1)};
+    bytes.remove_prefix(length_bytes + length);
+    return one;
+}
+
 void append_frame(std::string& out, char code, std::string_view payload) {
     frame_writer(out, code).raw(payload);
 }

@@ -57,6 +57,10 @@ private:
     std::size_t max_payload_;
 };
 
+// Cuts the first frame off bytes that hold whole frames; nothing when they are used up, or are no frame. The
+// frame's view is into them.
+std::optional<frame> take_frame(std::string_view& bytes);
+
 // Appends one frame. Payload must be below 4 GiB - 1.
 void append_frame(std::string& out, char code, std::string_view payload);
 // The same for a payload of two pieces.

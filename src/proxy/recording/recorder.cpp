@@ -13,13 +13,6 @@ namespace milter::proxy {
 
 namespace {
 
-std::size_t size_of(std::string_view packets) {
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-        size = size << 8 | static_cast<unsigned char>(packets[i]);
-    return size;
-}
-
 bool is_answer(wire::reply const& what) {
     return std::holds_alternative<wire::decision>(what) || std::holds_alternative<wire::reply_code>(what) ||
            std::holds_alternative<wire::negotiated>(what);
@@ -102,11 +95,10 @@ bool recorder::values_have_blank() const {
 }
 
 void recorder::told(std::string_view to_mta) {
-    while (!given_up_ && to_mta.size() >= 5) {
-        auto const size = size_of(to_mta);
-        if (size == 0 || to_mta.size() - 4 < size) return give_up();
-        write_expected({to_mta[4], to_mta.substr(5, size - 1)});
-        to_mta.remove_prefix(4 + size);
+    while (!given_up_ && !to_mta.empty()) {
+        auto const packet = wire::take_frame(to_mta);
+        if (!packet) return give_up();
+        write_expected(*packet);
     }
 }
 

@@ -16,7 +16,8 @@ using namespace milter::observe;
 
 TEST(table_of_events, has_each_name_once_with_a_level_and_a_meaning) {
     ASSERT_GT(events().size(), 10u);
-    std::set<std::string_view> const levels{"critical", "error", "warning", "message", "info", "any"};
+    std::set<std::string_view> const levels{"critical", "error", "warning", "message",
+                                            "info",     "trace", "any"};
     for (auto const& one : events()) {
         EXPECT_TRUE(is_event(one.name));
         EXPECT_THAT(std::string(one.name), testing::MatchesRegex("[a-z_]+"));

@@ -1,8 +1,11 @@
 #include "proxy/report.hpp"
 
+#include "wire/command.hpp"
+
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@ protected:
         path_ = name;
         observe::log_settings settings;
         settings.path = path_;
+        settings.console = observe::levels::all();
         log_ = std::move(observe::log::open(settings).value());
         rules_.children.resize(2);
         rules_.children[0].name = "sign";
@@ -32,6 +36,14 @@ protected:
         std::ifstream file(path_);
         std::string const text{std::istreambuf_iterator<char>(file), {}};
         return text.substr(text.find("]: ") + 3);
+    }
+
+    std::vector<std::string> lines() {
+        std::ifstream file(path_);
+        std::vector<std::string> all;
+        for (std::string one; std::getline(file, one);)
+            all.push_back(one.substr(one.find("]: ") + 3));
+        return all;
     }
 
     std::string path_;
@@ -79,6 +91,25 @@ TEST_F(a_report, stays_on_one_line_whatever_a_mail_holds) { // chain P69
     EXPECT_EQ(line.find('\n'), line.size() - 1);
     EXPECT_NE(line.find("\\r\\n[2026"), std::string::npos);
     EXPECT_NE(line.find("\\x1B[31m%n"), std::string::npos);
+}
+
+TEST_F(a_report, shows_packets_with_whom_they_are_about_escaped_once) {
+    std::string packets;
+    wire::encode(packets, wire::header{"X-A", "one\\two\n three"});
+    wire::encode(packets, wire::end_of_headers{});
+    report about(*log_, rules_, 7);
+    about.received({}, {'H', {"client\r\n\0", 9}}, "");
+    about.sent(1, packets, "4bX");
+    about.sent_piece(1, 65535, "4bX");
+    about.received(1, {'z', "odd"}, "4bX");
+    EXPECT_EQ(
+        lines(),
+        (std::vector<std::string>{
+            R"(trace packet_received session=7: helo client\r\n)",
+            R"(trace packet_sent session=7 queue_id=4bX child="virus scan": header X-A:one\\two\n three)",
+            R"(trace packet_sent session=7 queue_id=4bX child="virus scan": end-of-headers)",
+            R"(trace packet_sent session=7 queue_id=4bX child="virus scan": body (65535 bytes))",
+            R"(trace packet_received session=7 queue_id=4bX child="virus scan": broken packet z)"}));
 }
 
 } // namespace
