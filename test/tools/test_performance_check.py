@@ -61,13 +61,15 @@ class Server:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.port = self._listening.getsockname()[1]
         self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_):
         self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(PATIENCE_S)  # only then the list below is whole, and each thread in it started
         self._listening.close()
         for thread in self._threads:
             thread.join(PATIENCE_S)
