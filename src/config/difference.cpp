@@ -14,11 +14,6 @@ namespace milter::config {
 
 namespace {
 
-std::string place(locations const& all, std::string_view name) {
-    auto const found = all.find(name);
-    return found == all.end() ? "default" : found->second;
-}
-
 // All definitions of each name: milters that were defined between two of them keep the first.
 struct defined {
     std::string written;
@@ -31,7 +26,7 @@ conditions_by_name conditions_of(snapshot const& what) {
     for (auto const& one : what.conditions) {
         auto& mine = all[one.name];
         mine.written += one.written + "\n";
-        mine.where = place(one.locations, "define_applicable_condition");
+        mine.where = place_of(one.locations, "define_applicable_condition");
     }
     return all;
 }
@@ -59,7 +54,7 @@ private:
             if (one.field.get(before_) == one.field.get(after_)) continue;
             auto const name = fmt::format("{}.{}", one.section, one.name);
             found_.push_back(
-                {name, shown_value(one, after_), place(after_.locations, name), one.field.needs_restart});
+                {name, shown_value(one, after_), place_of(after_.locations, name), one.field.needs_restart});
         }
     }
 
@@ -85,7 +80,7 @@ private:
                 stayed.push_back(one.child.name);
             } else {
                 found_.push_back(
-                    {"milter " + one.child.name, "added", place(one.locations, "define_milter")});
+                    {"milter " + one.child.name, "added", place_of(one.locations, "define_milter")});
             }
         }
         names in_old_order;
@@ -99,14 +94,14 @@ private:
         if (first == stayed.end()) return;
         auto const& here = *find(after_, *first);
         found_.push_back(
-            {"order of milters", inspect(value(stayed)), place(here.locations, "define_milter")});
+            {"order of milters", inspect(value(stayed)), place_of(here.locations, "define_milter")});
     }
 
     void attributes_differ(milter const& old, milter const& now) {
         for (auto const& one : milter_settings()) {
             if (one.field.get(old) == one.field.get(now)) continue;
             found_.push_back({fmt::format("milter.{} of {}", one.name, now.child.name), shown_value(one, now),
-                              place(now.locations, one.name),
+                              place_of(now.locations, one.name),
                               one.field.needs_restart && !is_left_to_service_manager(now, after_)});
         }
     }

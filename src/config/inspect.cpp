@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t readable_length = 200;
 
-constexpr std::array stages{
+constexpr std::array macro_stages{
     std::pair{std::string_view("connect"), wire::macro_stage::connect},
     std::pair{std::string_view("helo"), wire::macro_stage::helo},
     std::pair{std::string_view("mail"), wire::macro_stage::mail},
@@ -128,14 +128,16 @@ std::string inspect(boost::json::value const& given) {
 }
 
 std::string_view stage_name(wire::macro_stage stage) {
-    return std::find_if(stages.begin(), stages.end(), [&](auto const& one) { return one.second == stage; })
+    return std::find_if(macro_stages.begin(), macro_stages.end(),
+                        [&](auto const& one) { return one.second == stage; })
         ->first;
 }
 
 std::span<std::string_view const> macro_stage_words() {
     static auto const words = [] {
-        std::array<std::string_view, stages.size()> all;
-        std::transform(stages.begin(), stages.end(), all.begin(), [](auto const& one) { return one.first; });
+        std::array<std::string_view, macro_stages.size()> all;
+        std::transform(macro_stages.begin(), macro_stages.end(), all.begin(),
+                       [](auto const& one) { return one.first; });
         return all;
     }();
     return words;
@@ -144,9 +146,9 @@ std::span<std::string_view const> macro_stage_words() {
 std::optional<wire::macro_stage> stage_by_name(std::string_view name) {
     std::string plain(name);
     std::replace(plain.begin(), plain.end(), '-', '_');
-    auto const found =
-        std::find_if(stages.begin(), stages.end(), [&](auto const& one) { return one.first == plain; });
-    return found == stages.end() ? std::nullopt : std::optional(found->second);
+    auto const found = std::find_if(macro_stages.begin(), macro_stages.end(),
+                                    [&](auto const& one) { return one.first == plain; });
+    return found == macro_stages.end() ? std::nullopt : std::optional(found->second);
 }
 
 } // namespace milter::config

@@ -22,7 +22,7 @@ constexpr field<milter> at_start(Access access) {
 constexpr rule timeout{.type = type::time, .nil = on_nil::refuse, .most = rules::longest_ms};
 
 // Configuration 5 and the newer settings, in the order of configuration 12.
-setting<milter> const table[] = {
+setting<milter> const of_milter[] = {
     {"milter",
      "connection_spec",
      always,
@@ -116,7 +116,7 @@ setting<milter> const table[] = {
 } // namespace
 
 std::span<setting<milter> const> milter_settings() {
-    return table;
+    return of_milter;
 }
 
 } // namespace milter::config

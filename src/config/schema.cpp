@@ -159,10 +159,6 @@ json::object setting_schema(setting<Owner> const& one) {
     return made;
 }
 
-json::object array_of(json::object items) {
-    return {{"type", "array"}, {"items", std::move(items)}};
-}
-
 json::object section_schema(std::string_view section) {
     json::object properties;
     for (auto const& one : settings())
@@ -219,6 +215,10 @@ json::object detection_schema() {
 }
 
 } // namespace
+
+json::object array_of(json::object items) {
+    return {{"type", "array"}, {"items", std::move(items)}};
+}
 
 json::object schema() {
     json::object properties;

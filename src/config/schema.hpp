@@ -10,6 +10,8 @@ namespace milter::config {
 
 boost::json::object schema();
 
+boost::json::object array_of(boost::json::object items);
+
 // The part "$defs": conditions, rules, expressions, patterns.
 boost::json::object condition_schemas();
 

@@ -23,10 +23,6 @@ json::object reference(std::string_view name) {
     return {{"$ref", fmt::format("#/$defs/{}", name)}};
 }
 
-json::object array_of(json::object items) {
-    return {{"type", "array"}, {"items", std::move(items)}};
-}
-
 json::object one_of(std::span<std::string_view const> words) {
     return {{"enum", json::array(words.begin(), words.end())}};
 }

@@ -32,7 +32,7 @@ constexpr field<snapshot> recorded(Access) {
 
 constexpr std::array<std::string_view, 2> backends{"glib", "libev"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
-constexpr std::array<std::string_view, 4> mtas{"auto", "postfix", "sendmail", "generic"};
+constexpr std::array<std::string_view, 4> mta_words{"auto", "postfix", "sendmail", "generic"};
 
 constexpr std::string_view of_the_build = "as the package was built, else `nil`";
 
@@ -43,7 +43,7 @@ constexpr rule endpoint{.type = type::endpoint};
 constexpr rule status{.type = type::word, .words = rules::statuses};
 
 // Configuration 3.1 to 3.6 and the newer settings; within a section in the order of configuration 12.
-setting<snapshot> const table[] = {
+setting<snapshot> const of_manager[] = {
     {"package", "platform", always, text, "",
      "The system that this program was built for; decides what load_default loads.", R"("debian")",
      recorded([](auto& s) -> auto& { return s.platform; }), shown::plain, origin::never_told,
@@ -179,7 +179,7 @@ setting<snapshot> const table[] = {
     {"manager",
      "mta",
      v3_0,
-     {.type = type::word, .words = mtas},
+     {.type = type::word, .words = mta_words},
      "",
      "Whose native rules a chain of milters follows; \"auto\" asks the MTA's macros.",
      R"("postfix")",
@@ -291,7 +291,7 @@ setting<snapshot> const table[] = {
 } // namespace
 
 std::span<setting<snapshot> const> settings() {
-    return table;
+    return of_manager;
 }
 
 } // namespace milter::config

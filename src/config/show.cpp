@@ -9,11 +9,6 @@ namespace milter::config {
 
 namespace {
 
-std::string_view place(locations const& all, std::string_view name) {
-    auto const found = all.find(name);
-    return found == all.end() ? "default" : std::string_view(found->second);
-}
-
 std::string octal(std::int64_t mode, std::string_view section) {
     if (mode == 0) return section == "controller" ? "00" : "0"; // as it was always shown
     return fmt::format("0{:o}", mode);
@@ -45,7 +40,7 @@ std::string show_sections(snapshot const& what) {
         if (!section.empty() && section != one.section) text += '\n';
         section = one.section;
         auto const name = fmt::format("{}.{}", one.section, one.name);
-        text += fmt::format("# {}\n{} = {}\n", place(what.locations, name), name, value_text(one, what));
+        text += fmt::format("# {}\n{} = {}\n", place_of(what.locations, name), name, value_text(one, what));
     }
     return text;
 }
@@ -53,8 +48,8 @@ std::string show_sections(snapshot const& what) {
 std::string show_condition(condition const& what) {
     return fmt::format(
         "# {}\ndefine_applicable_condition({}) do |condition|\n  # {}\n  condition.description = {}\nend\n",
-        place(what.locations, "define_applicable_condition"), inspect(what.name),
-        place(what.locations, "description"), what.description ? inspect(*what.description) : "nil");
+        place_of(what.locations, "define_applicable_condition"), inspect(what.name),
+        place_of(what.locations, "description"), what.description ? inspect(*what.description) : "nil");
 }
 
 // One line of place for each item, and none for the list (configuration 12).
@@ -70,20 +65,25 @@ std::string show_applicable_conditions(milter const& what) {
 }
 
 std::string show_milter(milter const& what) {
-    auto text = fmt::format("# {}\ndefine_milter({}) do |milter|\n", place(what.locations, "define_milter"),
-                            inspect(what.child.name));
+    auto text = fmt::format("# {}\ndefine_milter({}) do |milter|\n",
+                            place_of(what.locations, "define_milter"), inspect(what.child.name));
     for (auto const& one : milter_settings()) {
         if (one.rule.type == type::conditions) {
             text += show_applicable_conditions(what);
             continue;
         }
-        text += fmt::format("  # {}\n  milter.{} = {}\n", place(what.locations, one.name), one.name,
+        text += fmt::format("  # {}\n  milter.{} = {}\n", place_of(what.locations, one.name), one.name,
                             value_text(one, what));
     }
     return text + "end\n";
 }
 
 } // namespace
+
+std::string place_of(locations const& all, std::string_view name) {
+    auto const found = all.find(name);
+    return found == all.end() ? "default" : found->second;
+}
 
 std::string shown_value(setting<snapshot> const& one, snapshot const& of) {
     return value_text(one, of);

@@ -7,7 +7,6 @@ namespace milter::core {
 
 namespace {
 
-using wire::action;
 using wire::step;
 
 constexpr wire::steps all_opt_outs{0x37F};
@@ -185,7 +184,7 @@ tl::expected<child_agreement, std::string> read_answer(wire::negotiate const& of
     child_agreement agreed;
     agreed.version = answer.version;
     agreed.actions = answer.actions & offer.actions;
-    agreed.masked = (answer.actions - offer.actions) - wire::actions(action::set_macro_lists);
+    agreed.masked = (answer.actions - offer.actions) - wire::actions(wire::action::set_macro_lists);
     // A promise not to answer needs nobody's consent; everything else does (chain P7).
     agreed.steps = (answer.steps & (offer.steps | all_silences)) | implied_by_version(answer.version);
     auto lists = answer;
@@ -211,21 +210,21 @@ mta_agreement answer_to_mta(wire::negotiate const& offer, std::span<prospect con
     wire::actions claimed;
     bool wants_refused_recipients = false;
     for (auto const& one : heard) {
-        if (one.can_quarantine) claimed |= action::quarantine;
+        if (one.can_quarantine) claimed |= wire::action::quarantine;
         if (one.not_asked && !one.agreed) claimed |= offer.actions;
         if (!one.agreed) continue;
         claimed |= one.agreed->actions;
-        if (one.agreed->masked.has(action::add_recipient_with_args)) // degrades (chain P40)
-            claimed |= action::add_recipient;
+        if (one.agreed->masked.has(wire::action::add_recipient_with_args)) // degrades (chain P40)
+            claimed |= wire::action::add_recipient;
         wants_refused_recipients |= one.agreed->steps.has(step::rejected_recipients);
     }
     wire::steps asked = suppressed(offer, children) | silent(heard) | step::skip | step::leading_space;
     if (wants_refused_recipients) asked |= step::rejected_recipients;
     agreed.steps = asked & offer.steps & wire::all_steps;
-    agreed.actions = (claimed - wire::actions(action::set_macro_lists)) & offer.actions;
-    if (offer.actions.has(action::set_macro_lists)) {
+    agreed.actions = (claimed - wire::actions(wire::action::set_macro_lists)) & offer.actions;
+    if (offer.actions.has(wire::action::set_macro_lists)) {
         agreed.macro_lists = macro_lists(heard, assumed);
-        if (!agreed.macro_lists.empty()) agreed.actions |= action::set_macro_lists;
+        if (!agreed.macro_lists.empty()) agreed.actions |= wire::action::set_macro_lists;
     }
     return agreed;
 }

@@ -34,7 +34,7 @@ using io::descriptor;
 using std::chrono::milliseconds;
 
 // Ruby ends an evaluation in time itself and says which line it was at; a while later we end Ruby.
-constexpr auto patience = milliseconds(2'000);
+constexpr auto patience_at_end = milliseconds(2'000);
 
 // Of what was printed when the evaluation failed because of it.
 constexpr std::size_t sample = 4096; // bytes
@@ -181,7 +181,7 @@ class conversation {
 public:
     explicit conversation(evaluation_request const& limits)
         : limits_(limits), request_(request_text(limits)),
-          deadline_(clock::now() + limits.time_limit + patience) {}
+          deadline_(clock::now() + limits.time_limit + patience_at_end) {}
 
     int start() {
         int const failed = ruby_->start(limits_.library, asked_.theirs.number(), told_.theirs.number(),
@@ -266,7 +266,7 @@ void conversation::ask() {
 proxy::ruby_process conversation::leave() {
     // When nobody holds it any more its control is closed: it ends its workers and itself.
     auto ends = [mine = ruby_](void*) {
-        mine->wait(patience);
+        mine->wait(patience_at_end);
         mine->end();
     };
     return {std::shared_ptr<void>(ruby_.get(), std::move(ends)), std::move(told_.ours),

@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 using kind = handover_message::kind;
-using failure = tl::unexpected<std::string>;
+using broken = tl::unexpected<std::string>;
 
 constexpr std::int64_t our_version = 1;
 constexpr std::size_t longest = 16 * 1024; // bytes
@@ -52,24 +52,24 @@ using read = tl::expected<handover_message, std::string>;
 read sockets_from(json::array const& all, handover_message message) {
     message.what = kind::sockets;
     for (auto const& one : all) {
-        if (!one.is_object()) return failure("a socket is no object");
+        if (!one.is_object()) return broken("a socket is no object");
         auto const& from = one.as_object();
         auto where = wire::endpoint::parse(text_of(from, "endpoint"));
-        if (!where) return failure(where.error());
+        if (!where) return broken(where.error());
         auto const* const remove = from.if_contains("remove");
         message.sockets.push_back({text_of(from, "name"), std::move(*where),
                                    remove != nullptr && remove->is_bool() && remove->as_bool()});
     }
     if (message.sockets.size() != message.came.size())
-        return failure("it names " + std::to_string(message.sockets.size()) + " sockets and sends " +
-                       std::to_string(message.came.size()));
+        return broken("it names " + std::to_string(message.sockets.size()) + " sockets and sends " +
+                      std::to_string(message.came.size()));
     return message;
 }
 
 read from_json(std::string_view text, std::vector<io::descriptor> came) {
     boost::system::error_code wrong;
     auto const parsed = json::parse(text, wrong);
-    if (wrong || !parsed.is_object()) return failure("not a JSON object");
+    if (wrong || !parsed.is_object()) return broken("not a JSON object");
     auto const& from = parsed.as_object();
     handover_message message;
     message.came = std::move(came);
@@ -79,8 +79,8 @@ read from_json(std::string_view text, std::vector<io::descriptor> came) {
     }
     auto const* const version = from.if_contains("version");
     if (version == nullptr || !version->is_int64() || version->as_int64() != our_version)
-        return failure("another version of the handover: " +
-                       (version != nullptr ? json::serialize(*version) : "none"));
+        return broken("another version of the handover: " +
+                      (version != nullptr ? json::serialize(*version) : "none"));
     if (auto const* const all = from.if_contains("sockets"); all != nullptr && all->is_array())
         return sockets_from(all->as_array(), std::move(message));
     auto const* const serving = from.if_contains("serving");
@@ -94,10 +94,10 @@ read from_json(std::string_view text, std::vector<io::descriptor> came) {
             if (one.is_string()) message.names.emplace_back(one.as_string());
         auto const* const pid = from.if_contains("pid");
         if (pid == nullptr || !pid->is_int64() || pid->as_int64() <= 0 || pid->as_int64() > INT32_MAX)
-            return failure("no process number");
+            return broken("no process number");
         message.pid = static_cast<pid_t>(pid->as_int64());
     } else {
-        return failure("none of its words is known");
+        return broken("none of its words is known");
     }
     return message;
 }
@@ -160,11 +160,11 @@ tl::expected<handover_message, std::string> receive_message(int from) {
         // Who closes without having read everything may still have said why.
         again = got < 0 && (errno == EINTR || (errno == ECONNRESET && !again));
     } while (again);
-    if (got < 0 && errno == EAGAIN) return failure("it does not answer");
-    if (got < 0) return failure(std::generic_category().message(errno));
+    if (got < 0 && errno == EAGAIN) return broken("it does not answer");
+    if (got < 0) return broken(std::generic_category().message(errno));
     auto came = descriptors_in(message);
-    if (got == 0) return failure("it has closed the connection");
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return failure("a packet too long");
+    if (got == 0) return broken("it has closed the connection");
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return broken("a packet too long");
     return from_json(std::string_view(text).substr(0, static_cast<std::size_t>(got)), std::move(came));
 }
 
@@ -184,12 +184,12 @@ tl::expected<std::string, std::string> handover_path(config::snapshot const& of)
     else if (where && where->family == wire::endpoint::kind::unix_socket)
         beside = where->path;
     else
-        return failure("a running milter-manager is found beside manager.pid_file, or beside the unix "
-                       "socket of manager.connection_spec: set manager.pid_file");
+        return broken("a running milter-manager is found beside manager.pid_file, or beside the unix "
+                      "socket of manager.connection_spec: set manager.pid_file");
     auto path = beside + std::string(suffix);
     constexpr std::size_t most = sizeof(sockaddr_un::sun_path) - 1;
     if (path.size() > most)
-        return failure(path + " is too long for a socket: give manager.pid_file a shorter path");
+        return broken(path + " is too long for a socket: give manager.pid_file a shorter path");
     return path;
 }
 

@@ -26,11 +26,11 @@ namespace milter::daemon {
 
 namespace {
 
-using kind = wire::endpoint::kind;
+using family = wire::endpoint::kind;
 using observe::level;
 
 bool is_unix(wire::endpoint const& where) {
-    return where.family == kind::unix_socket;
+    return where.family == family::unix_socket;
 }
 
 struct bound_address {
@@ -58,17 +58,17 @@ std::optional<wire::endpoint> endpoint_of(int descriptor) {
     if (found->bytes.ss_family == AF_UNIX) {
         auto path = unix_path(*found);
         if (path.empty()) return {};
-        return wire::endpoint{kind::unix_socket, std::move(path), 0, ""};
+        return wire::endpoint{family::unix_socket, std::move(path), 0, ""};
     }
     if (found->bytes.ss_family == AF_INET) {
         auto const& address = reinterpret_cast<sockaddr_in const&>(found->bytes);
         ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
-        return wire::endpoint{kind::inet, "", ntohs(address.sin_port), text.data()};
+        return wire::endpoint{family::inet, "", ntohs(address.sin_port), text.data()};
     }
     if (found->bytes.ss_family != AF_INET6) return {};
     auto const& address = reinterpret_cast<sockaddr_in6 const&>(found->bytes);
     ::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size());
-    return wire::endpoint{kind::inet6, "", ntohs(address.sin6_port), text.data()};
+    return wire::endpoint{family::inet6, "", ntohs(address.sin6_port), text.data()};
 }
 
 bool is_same(bound_address const& one, sockaddr const* other) {
@@ -167,7 +167,7 @@ bool is_bound_to(int descriptor, wire::endpoint const& where) {
     }
     if (bound->bytes.ss_family == AF_UNIX || where.port == 0) return false;
     addrinfo hints{};
-    hints.ai_family = where.family == kind::inet ? AF_INET : AF_INET6;
+    hints.ai_family = where.family == family::inet ? AF_INET : AF_INET6;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo* found = nullptr;

@@ -24,8 +24,8 @@ namespace http = boost::beast::http;
 
 constexpr std::size_t most_header = 8 * 1024; // bytes, of the whole request
 constexpr std::size_t most_unread =
-    4 * 1024 * 1024;                         // bytes that are still read from a client with its answer
-constexpr std::chrono::seconds patience{10}; // with one connection
+    4 * 1024 * 1024; // bytes that are still read from a client with its answer
+constexpr std::chrono::seconds patience_with_one{10}; // with one connection
 constexpr std::size_t most_visits = 16;
 
 } // namespace
@@ -40,7 +40,7 @@ public:
     }
 
     void start() {
-        time_.expires_after(patience);
+        time_.expires_after(patience_with_one);
         time_.async_wait([self = shared_from_this()](auto ec) {
             if (!ec) self->close();
         });

@@ -12,7 +12,7 @@ namespace milter::daemon {
 
 namespace {
 
-std::string failure(std::string const& what, int number) {
+std::string cannot_drop(std::string const& what, int number) {
     return "failed to drop privilege: " + what + ": " + std::generic_category().message(number);
 }
 
@@ -29,10 +29,10 @@ std::string drop_privileges(identity const& to, std::optional<wire::endpoint> co
     if (to.uid == 0) return {}; // configured so
     bool const is_unix = socket && socket->family == wire::endpoint::kind::unix_socket;
     if (is_unix && ::lchown(socket->path.c_str(), to.uid, static_cast<gid_t>(-1)) < 0)
-        return failure("cannot give " + socket->path + " to " + to.name, errno);
+        return cannot_drop("cannot give " + socket->path + " to " + to.name, errno);
     if (int const failed = become(to))
-        return failure("cannot become " + to.name + " without a way back", failed);
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return failure("no_new_privs", errno);
+        return cannot_drop("cannot become " + to.name + " without a way back", failed);
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return cannot_drop("no_new_privs", errno);
     return {};
 }
 

@@ -7,8 +7,8 @@ namespace milter::daemon {
 
 namespace {
 
-constexpr std::chrono::seconds first_pause{1};
-constexpr std::chrono::seconds longest_pause{60};
+constexpr std::chrono::seconds first_rest{1};
+constexpr std::chrono::seconds longest_rest{60};
 constexpr std::chrono::minutes forgotten_after{10};
 
 } // namespace
@@ -18,7 +18,7 @@ revival::revival(boost::asio::io_context& main, observe::log& log, std::function
 
 void revival::lost() {
     if (stopped_ || std::exchange(missing_, true)) return;
-    if (clock::now() - tried_ > forgotten_after) pause_ = first_pause;
+    if (clock::now() - tried_ > forgotten_after) pause_ = first_rest;
     wait();
 }
 
@@ -27,7 +27,7 @@ void revival::wait() {
     timer_.async_wait([this](boost::system::error_code failed) {
         if (failed || !missing_ || stopped_) return;
         tried_ = clock::now();
-        pause_ = std::min(pause_ * 2, longest_pause);
+        pause_ = std::min(pause_ * 2, longest_rest);
         reload_();
         wait(); // until it has succeeded
     });

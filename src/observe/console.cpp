@@ -19,7 +19,7 @@ constexpr std::uint16_t bit(items::one which) {
     return static_cast<std::uint16_t>(which);
 }
 
-constexpr std::array names = std::to_array<named_bits>({
+constexpr std::array item_names = std::to_array<named_bits>({
     {"level", bit(items::one::level)},
     {"domain", bit(items::one::domain)},
     {"location", bit(items::one::location)},
@@ -30,7 +30,7 @@ constexpr std::array names = std::to_array<named_bits>({
     {"none", 0},
     {"all", 0x3F},
 });
-constexpr flag_table table{names, "MilterLogItemFlags", bit(items::one::time)};
+constexpr flag_table item_table{item_names, "MilterLogItemFlags", bit(items::one::time)};
 
 std::string text_of(std::time_t second) {
     std::tm parts{};
@@ -97,11 +97,11 @@ std::string_view colour_of(level at) {
 } // namespace
 
 items items::standard() {
-    return items(table.standard);
+    return items(item_table.standard);
 }
 
 tl::expected<items, std::string> items::parse(std::string_view text) {
-    auto const bits = parse_flags(text, table, table.standard);
+    auto const bits = parse_flags(text, item_table, item_table.standard);
     if (!bits) return tl::unexpected(bits.error());
     return items(*bits);
 }

@@ -7,7 +7,7 @@ namespace milter::observe {
 
 namespace {
 
-constexpr std::array table = std::to_array<event_meaning>({
+constexpr std::array all_events = std::to_array<event_meaning>({
     {"accept_paused", "warning",
      "clients have to wait: `reason` is connections, descriptors or system; it goes on by itself",
      "raise `manager.max_connections` or `manager.max_file_descriptors`, or look for clients that do not "
@@ -176,16 +176,16 @@ constexpr std::array table = std::to_array<event_meaning>({
     {"stopped", "info", "the process ends", ""},
     {"stopping", "info", "no new sessions; those in flight may finish", ""},
 });
-static_assert(std::ranges::is_sorted(table, {}, &event_meaning::name));
+static_assert(std::ranges::is_sorted(all_events, {}, &event_meaning::name));
 
 } // namespace
 
 std::span<event_meaning const> events() {
-    return table;
+    return all_events;
 }
 
 bool is_event(std::string_view name) {
-    return std::ranges::binary_search(table, name, {}, &event_meaning::name);
+    return std::ranges::binary_search(all_events, name, {}, &event_meaning::name);
 }
 
 } // namespace milter::observe

@@ -13,7 +13,7 @@ constexpr std::uint16_t every_bit = 0x1FF;
 constexpr std::uint16_t standard_bits = 0x08F;
 
 // The single ones first, in the order in which they are shown.
-constexpr std::array names = std::to_array<named_bits>({
+constexpr std::array level_names = std::to_array<named_bits>({
     {"critical", 0x001},
     {"error", 0x002},
     {"warning", 0x004},
@@ -28,7 +28,7 @@ constexpr std::array names = std::to_array<named_bits>({
     {"all", every_bit},
 });
 
-constexpr flag_table table{names, "MilterLogLevelFlags", standard_bits};
+constexpr flag_table level_table{level_names, "MilterLogLevelFlags", standard_bits};
 constexpr std::size_t single_count = 9;
 
 } // namespace
@@ -42,14 +42,14 @@ levels levels::all() {
 }
 
 tl::expected<levels, std::string> levels::parse(std::string_view text, levels current) {
-    auto const bits = parse_flags(text, table, current.bits_);
+    auto const bits = parse_flags(text, level_table, current.bits_);
     if (!bits) return tl::unexpected(bits.error());
     return levels(*bits);
 }
 
 std::string levels::text() const {
     std::string out;
-    for (auto const& one : std::span(names).first<single_count>()) {
+    for (auto const& one : std::span(level_names).first<single_count>()) {
         if ((bits_ & one.bits) == 0) continue;
         if (!out.empty()) out += '|';
         out += one.name;

@@ -10,7 +10,7 @@ namespace {
 
 using enum metric_type;
 
-constexpr std::array table = std::to_array<metric_info>({
+constexpr std::array all_metrics = std::to_array<metric_info>({
     {metric::sessions_begun, "milter_manager_sessions_begun_total", counter, "sessions", "",
      "Connections of the MTA that were accepted."},
     {metric::sessions_ended, "milter_manager_sessions_ended_total", counter, "sessions", "",
@@ -69,9 +69,9 @@ constexpr std::array table = std::to_array<metric_info>({
 });
 
 constexpr bool in_order() {
-    for (std::size_t i = 0; i < table.size(); ++i)
-        if (table[i].which != static_cast<metric>(i)) return false;
-    return table.back().which == metric::start_time;
+    for (std::size_t i = 0; i < all_metrics.size(); ++i)
+        if (all_metrics[i].which != static_cast<metric>(i)) return false;
+    return all_metrics.back().which == metric::start_time;
 }
 static_assert(in_order());
 
@@ -79,27 +79,27 @@ static_assert(in_order());
 
 std::string_view name_of(metric_type one) {
     switch (one) {
-    case counter:
+    case metric_type::counter:
         return "counter";
-    case gauge:
+    case metric_type::gauge:
         return "gauge";
-    case histogram:
+    case metric_type::histogram:
         return "histogram";
     }
     return "";
 }
 
 std::span<metric_info const> metrics_table() {
-    return table;
+    return all_metrics;
 }
 
 metric_info const& info_of(metric one) {
-    return table[static_cast<std::size_t>(one)];
+    return all_metrics[static_cast<std::size_t>(one)];
 }
 
 std::string metrics_reference() {
     std::string page = "| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n";
-    for (auto const& one : table)
+    for (auto const& one : all_metrics)
         page += fmt::format("| `{}` | {} | {} | {} | {} |\n", one.name, name_of(one.type), one.unit,
                             one.labels, one.help);
     return page;

@@ -29,7 +29,7 @@ using observe::level;
 constexpr std::size_t longest_line = 64 * 1024; // bytes, of the parent
 constexpr std::size_t longest_printed = 1024;   // bytes of a line that a configuration prints
 
-std::string text_at(json::object const& in, std::string_view key) {
+std::string string_at(json::object const& in, std::string_view key) {
     auto const* const found = in.if_contains(key);
     return found && found->is_string() ? std::string(found->as_string()) : "";
 }
@@ -133,8 +133,8 @@ void ruby_parent::told(std::string const& line) {
     auto const* const said = failed ? nullptr : value.if_object();
     if (!said) return;
     if (auto const* const ended = said->if_contains("ended"); ended && ended->is_int64())
-        return tell_.ended(static_cast<std::uint32_t>(ended->as_int64()), text_at(*said, "status"));
-    if (auto const why = text_at(*said, "refused"); !why.empty())
+        return tell_.ended(static_cast<std::uint32_t>(ended->as_int64()), string_at(*said, "status"));
+    if (auto const why = string_at(*said, "refused"); !why.empty())
         log_.event(level::error, "ruby_worker_refused", {{"error", why}});
 }
 

@@ -9,8 +9,8 @@ namespace milter::proxy {
 
 namespace {
 
-// As C's %g prints seconds.
-std::string seconds(core::microseconds time) {
+// As C's %g prints in_seconds.
+std::string in_seconds(core::microseconds time) {
     return fmt::format("{:g}", std::chrono::duration<double>(time).count());
 }
 
@@ -26,13 +26,14 @@ statistics::statistics(observe::log& log, core::policy const& rules, std::uint64
 void statistics::operator()(core::session_ended const& what) {
     if (!wanted()) return;
     log_.statistics(fmt::format("[session][end][{}][{}][{}]({})", state_of(what.at), what.said,
-                                seconds(what.after), tag_));
+                                in_seconds(what.after), tag_));
 }
 
 void statistics::operator()(core::child_left const& what) {
     if (!wanted()) return;
     log_.statistics(fmt::format("[milter][end][{}][{}][{}]({}): {}", state_of(what.at), what.said,
-                                seconds(what.after), tag_of(what.child), rules_.children[what.child].name));
+                                in_seconds(what.after), tag_of(what.child),
+                                rules_.children[what.child].name));
 }
 
 void statistics::operator()(core::header_told const& what, core::actions const& with) {
@@ -50,7 +51,7 @@ void statistics::operator()(core::quarantine_told const&) {
 }
 
 void statistics::disconnected(core::microseconds after) {
-    if (wanted()) log_.statistics(fmt::format("[session][disconnected][{}]({})", seconds(after), tag_));
+    if (wanted()) log_.statistics(fmt::format("[session][disconnected][{}]({})", in_seconds(after), tag_));
 }
 
 void finished_sessions::tell(observe::log& log, std::uint64_t ended, std::uint64_t running) {

@@ -25,11 +25,7 @@ std::optional<std::pair<std::string_view, std::string_view>> macros::next() {
 
 namespace {
 
-using decoded = tl::expected<command, error>;
-
-tl::unexpected<error> refuse(error why) {
-    return tl::unexpected(why);
-}
+using decoded_command = tl::expected<command, error>;
 
 bool ends_in_nul(std::string_view bytes) {
     return !bytes.empty() && bytes.back() == '\0';
@@ -37,8 +33,8 @@ bool ends_in_nul(std::string_view bytes) {
 
 // Each takes what it understands off the front of `rest`; what it leaves there is surplus.
 
-decoded decode_negotiate(std::string_view& rest) {
-    if (rest.size() < 12) return refuse(error::payload_too_short);
+decoded_command decode_negotiate(std::string_view& rest) {
+    if (rest.size() < 12) return tl::unexpected(error::payload_too_short);
     negotiate result;
     result.version = *take_u32(rest);
     result.actions = actions(*take_u32(rest));
@@ -46,14 +42,14 @@ decoded decode_negotiate(std::string_view& rest) {
     return result;
 }
 
-decoded decode_macros(std::string_view& rest) {
-    if (rest.empty()) return refuse(error::payload_too_short);
+decoded_command decode_macros(std::string_view& rest) {
+    if (rest.empty()) return tl::unexpected(error::payload_too_short);
     macros result;
     result.for_command = rest.front();
     rest.remove_prefix(1);
     auto const all = rest;
     if (all.empty()) return result;
-    if (!ends_in_nul(all)) return refuse(error::missing_nul);
+    if (!ends_in_nul(all)) return tl::unexpected(error::missing_nul);
     // A last name without a value is left in `rest` (protocol 5.1: drop it).
     std::size_t whole = 0;
     for (auto ahead = rest; take_string(ahead) && take_string(ahead);)
@@ -64,53 +60,53 @@ decoded decode_macros(std::string_view& rest) {
 }
 
 // protocol 4.1
-decoded decode_connect(std::string_view& rest) {
+decoded_command decode_connect(std::string_view& rest) {
     connect result;
     auto const host = take_string(rest);
-    if (!host) return refuse(error::missing_nul);
+    if (!host) return tl::unexpected(error::missing_nul);
     result.host = *host;
-    if (rest.empty()) return refuse(error::payload_too_short);
+    if (rest.empty()) return tl::unexpected(error::payload_too_short);
     result.family = rest.front();
     rest.remove_prefix(1);
     if (std::string_view("UL46").find(result.family) == std::string_view::npos)
-        return refuse(error::bad_family);
+        return tl::unexpected(error::bad_family);
     if (result.family == 'U') return result;
     auto const port = take_u16(rest);
-    if (!port) return refuse(error::payload_too_short);
+    if (!port) return tl::unexpected(error::payload_too_short);
     result.port = *port;
-    if (!ends_in_nul(rest)) return refuse(error::missing_nul);
+    if (!ends_in_nul(rest)) return tl::unexpected(error::missing_nul);
     result.address = *take_string(rest);
     return result;
 }
 
 template <class Message>
-decoded decode_string(std::string_view& rest) {
-    if (!ends_in_nul(rest)) return refuse(error::missing_nul);
+decoded_command decode_string(std::string_view& rest) {
+    if (!ends_in_nul(rest)) return tl::unexpected(error::missing_nul);
     return Message{*take_string(rest)};
 }
 
 template <class Message>
-decoded decode_envelope(std::string_view& rest) {
-    if (!ends_in_nul(rest)) return refuse(error::missing_nul);
+decoded_command decode_envelope(std::string_view& rest) {
+    if (!ends_in_nul(rest)) return tl::unexpected(error::missing_nul);
     auto const address = *take_string(rest);
     return Message{address, strings(std::exchange(rest, {}))};
 }
 
-decoded decode_header(std::string_view& rest) {
+decoded_command decode_header(std::string_view& rest) {
     auto const name = take_string(rest);
-    if (!name) return refuse(error::missing_nul);
+    if (!name) return tl::unexpected(error::missing_nul);
     auto const value = take_string(rest);
-    if (!value) return refuse(error::missing_nul);
+    if (!value) return tl::unexpected(error::missing_nul);
     return header{*name, *value};
 }
 
 // A libmilter hangs up at an empty one (protocol 4.7).
-decoded decode_body(std::string_view& rest) {
-    if (rest.empty()) return refuse(error::payload_too_short);
+decoded_command decode_body(std::string_view& rest) {
+    if (rest.empty()) return tl::unexpected(error::payload_too_short);
     return body{std::exchange(rest, {})};
 }
 
-decoded decode(char code, std::string_view& rest) {
+decoded_command decode(char code, std::string_view& rest) {
     switch (code) {
     case negotiate::code:
         return decode_negotiate(rest);
@@ -143,7 +139,7 @@ decoded decode(char code, std::string_view& rest) {
     case unknown::code:
         return decode_string<unknown>(rest);
     default:
-        return refuse(error::unknown_code);
+        return tl::unexpected(error::unknown_code);
     }
 }
 

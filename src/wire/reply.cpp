@@ -21,65 +21,61 @@ void append_macro_list(std::string& bytes, macro_list const& one) {
 
 namespace {
 
-using decoded = tl::expected<reply, error>;
+using decoded_reply = tl::expected<reply, error>;
 
-tl::unexpected<error> refuse(error why) {
-    return tl::unexpected(why);
-}
-
-decoded decode_negotiated(std::string_view rest) {
-    if (rest.size() < 12) return refuse(error::payload_too_short);
+decoded_reply decode_negotiated(std::string_view rest) {
+    if (rest.size() < 12) return tl::unexpected(error::payload_too_short);
     negotiated result;
     result.version = *take_u32(rest);
     result.actions = actions(*take_u32(rest));
     result.steps = steps(*take_u32(rest));
     result.macro_lists = rest;
     while (!rest.empty()) {
-        if (!take_u32(rest)) return refuse(error::payload_too_short);
-        if (!take_string(rest)) return refuse(error::missing_nul);
+        if (!take_u32(rest)) return tl::unexpected(error::payload_too_short);
+        if (!take_string(rest)) return tl::unexpected(error::missing_nul);
     }
     return result;
 }
 
 // The text may break every rule: its first digit still says what the filter wants (protocol 9).
-decoded decode_reply_code(std::string_view rest) {
+decoded_reply decode_reply_code(std::string_view rest) {
     if (!rest.empty() && rest.back() == '\0') rest.remove_suffix(1);
     return reply_code{rest};
 }
 
 template <class Message>
-decoded decode_string(std::string_view rest) {
+decoded_reply decode_string(std::string_view rest) {
     auto const one = take_string(rest);
-    if (!one) return refuse(error::missing_nul);
-    if (!rest.empty()) return refuse(error::unexpected_data);
+    if (!one) return tl::unexpected(error::missing_nul);
+    if (!rest.empty()) return tl::unexpected(error::unexpected_data);
     return Message{*one};
 }
 
 template <class Message>
-decoded decode_address(std::string_view rest) {
+decoded_reply decode_address(std::string_view rest) {
     auto const address = take_string(rest);
-    if (!address) return refuse(error::missing_nul);
+    if (!address) return tl::unexpected(error::missing_nul);
     if (rest.empty()) return Message{*address, std::nullopt};
     auto const arguments = take_string(rest);
-    if (!arguments) return refuse(error::missing_nul);
-    if (!rest.empty()) return refuse(error::unexpected_data);
+    if (!arguments) return tl::unexpected(error::missing_nul);
+    if (!rest.empty()) return tl::unexpected(error::unexpected_data);
     return Message{*address, *arguments};
 }
 
 template <class Message, class... First>
-decoded decode_field(std::string_view rest, First... first) {
+decoded_reply decode_field(std::string_view rest, First... first) {
     auto const name = take_string(rest);
-    if (!name) return refuse(error::missing_nul);
+    if (!name) return tl::unexpected(error::missing_nul);
     auto const value = take_string(rest);
-    if (!value) return refuse(error::missing_nul);
-    if (!rest.empty()) return refuse(error::unexpected_data);
+    if (!value) return tl::unexpected(error::missing_nul);
+    if (!rest.empty()) return tl::unexpected(error::unexpected_data);
     return Message{first..., *name, *value};
 }
 
 template <class Message>
-decoded decode_indexed_field(std::string_view rest) {
+decoded_reply decode_indexed_field(std::string_view rest) {
     auto const index = take_u32(rest);
-    if (!index) return refuse(error::payload_too_short);
+    if (!index) return tl::unexpected(error::payload_too_short);
     return decode_field<Message>(rest, *index);
 }
 
@@ -185,7 +181,7 @@ tl::expected<reply, error> decode_reply(frame const& packet) {
     case quarantine::code:
         return decode_string<quarantine>(payload);
     default:
-        return refuse(error::unknown_code);
+        return tl::unexpected(error::unknown_code);
     }
 }
 

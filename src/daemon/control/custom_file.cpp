@@ -21,7 +21,7 @@ namespace milter::daemon::control {
 namespace {
 
 using config::complaint;
-using wrong = tl::unexpected<std::vector<complaint>>;
+using rejected = tl::unexpected<std::vector<complaint>>;
 
 constexpr std::string_view file_name = "milter-manager.custom.conf";
 
@@ -127,7 +127,7 @@ tl::expected<std::string, std::vector<complaint>> save_custom_file(std::string c
                                                                    config::snapshot const& running,
                                                                    std::stop_token stop) {
     auto const refuse = [](std::string what) {
-        return wrong(std::vector{complaint{std::string(file_name), std::move(what)}});
+        return rejected(std::vector{complaint{std::string(file_name), std::move(what)}});
     };
     if (by.config_file) return refuse("is not read: the configuration is " + *by.config_file);
     if (!begins_as_xml(xml)) return refuse("its first line must begin with \"<\"; else it is not read");
@@ -140,9 +140,9 @@ tl::expected<std::string, std::vector<complaint>> save_custom_file(std::string c
     auto judging = by;
     judging.task = task::check_config; // without the workers of a process that serves
     auto const read = load(judging, std::move(stop), drafted->path());
-    if (!read.result) return wrong(about(*place, drafted->path(), read.result.error()));
+    if (!read.result) return rejected(about(*place, drafted->path(), read.result.error()));
     if (!read.result->sockets.manager.where)
-        return wrong(std::vector{
+        return rejected(std::vector{
             complaint{"manager.connection_spec", "is nil; to serve, a socket for the MTA is needed"}});
     if (auto const why = drafted->become_the_file(); !why.empty()) return refuse(why);
     return *place;

@@ -17,7 +17,7 @@ namespace milter::tools::script {
 namespace {
 
 constexpr std::size_t max_reply = 64 * 1024 * 1024;
-constexpr std::size_t quoted_of_line = 100;
+constexpr std::size_t shown_of_line = 100;
 
 bool expects_closing(step const& of) {
     return !of.expected.empty() && of.expected.back().is == expectation::how::closed;
@@ -47,7 +47,7 @@ std::string with_leading_space(std::string_view packet) {
 }
 
 std::string_view cut(std::string_view words) {
-    return words.substr(0, quoted_of_line);
+    return words.substr(0, shown_of_line);
 }
 
 } // namespace

@@ -17,7 +17,7 @@ std::string_view word_of(char how, std::string_view kept, std::string_view remov
     return how == '-' ? removed : how == '+' ? added : kept;
 }
 
-js::object json_of(message const& mail) {
+js::object object_of(message const& mail) {
     js::object all{{"sender", as_utf8(mail.new_sender.value_or(mail.sender))},
                    {"sender_changed", mail.new_sender && *mail.new_sender != mail.sender}};
     js::array recipients;
@@ -53,7 +53,7 @@ std::string json_of(result const& of) {
     if (!of.reply.empty()) all["reply"] = as_utf8(of.reply);
     if (of.mail.quarantine_reason) all["quarantine_reason"] = as_utf8(*of.mail.quarantine_reason);
     all["elapsed_s"] = of.seconds;
-    all["message"] = json_of(of.mail);
+    all["message"] = object_of(of.mail);
     return js::serialize(all) + "\n";
 }
 

@@ -19,8 +19,6 @@ namespace {
 using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr int could_not_talk = 1;
-constexpr int unexpected_answer = 2;
 constexpr milliseconds progress_interval(200);
 
 double seconds_since(clock::time_point then) {

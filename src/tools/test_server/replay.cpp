@@ -25,8 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using script::outcome;
 
-constexpr int could_not_talk = 1;
-constexpr int unexpected_answer = 2;
 constexpr std::string_view suffix = ".session";
 
 // In the order of their names, which is that of time.

@@ -65,6 +65,10 @@ struct settings {
     std::set<std::string, std::less<>> rules; // of it, that are wanted; empty = all
 };
 
+// The exit status of many sessions, the worst first; 0 when all went as they should.
+constexpr int could_not_talk = 1;
+constexpr int unexpected_answer = 2;
+
 // The settings, or the exit status when there is nothing to run (help, version, a complaint).
 struct parsed {
     std::optional<int> status;
