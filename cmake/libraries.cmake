@@ -23,6 +23,7 @@ endif()
 function(milter_library name)
     cmake_parse_arguments(arg "" "" "USES" ${ARGN})
     add_library(milter_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+    set_target_properties(milter_${name} PROPERTIES UNITY_BUILD ${MILTER_UNITY} UNITY_BUILD_BATCH_SIZE 12)
     target_include_directories(milter_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
     # Headers from outside are "system": their warnings are theirs.
     target_link_libraries(milter_${name} PUBLIC ${arg_USES})
