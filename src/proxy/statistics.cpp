@@ -9,7 +9,7 @@ namespace milter::proxy {
 
 namespace {
 
-// As C's %g prints in_seconds.
+// As C's %g prints seconds.
 std::string in_seconds(core::microseconds time) {
     return fmt::format("{:g}", std::chrono::duration<double>(time).count());
 }
